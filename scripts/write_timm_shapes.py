@@ -43,7 +43,7 @@ def entry(name: str) -> Entry | None:
     """What the table says of one architecture; None for one that is too large, or has a head of another kind."""
     with warnings.catch_warnings(), torch.device("meta"):
         warnings.simplefilter("ignore")
-        module = timm.create_model(name, num_classes=CLASSES)
+        module: Any = timm.create_model(name, num_classes=CLASSES)
     shapes = {key: tuple(value.shape) for key, value in module.state_dict().items()}
     shapes = {key: shape for key, shape in shapes.items() if not key.endswith("num_batches_tracked")}
     heads = sorted(key for key, shape in shapes.items() if len(shape) == 2 and shape[0] == CLASSES)

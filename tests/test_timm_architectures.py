@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import timm
 import torch
@@ -10,7 +12,7 @@ from torch import Tensor, nn
 from gradviz_core.answers.load import load
 from gradviz_core.errors import BadModel, UnknownModel
 from gradviz_core.models import catalogue, timm_shapes
-from gradviz_core.uploads import model_files, weights_files
+from gradviz_core.uploads import model_files, next_steps, weights_files
 from scripts import write_timm_shapes
 from tests.test_names_of_libraries import saved
 
@@ -106,14 +108,19 @@ def test_dinov2_of_hugging_face() -> None:
     assert {layer.eps for layer in built.modules() if isinstance(layer, nn.LayerNorm)} == {1e-6}
 
 
-def test_without_timm_the_refusal_carries_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_timm_the_refusal_carries_the_program(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(timm_shapes, "is_installed", lambda: False)
+    data = saved(made("convnext_atto").state_dict())
     with pytest.raises(BadModel) as caught:
-        model_files.inspect(saved(made("convnext_atto").state_dict()))
+        model_files.inspect(data)
     assert "the family ConvNeXt in timm, but none that GradViz can build" in str(caught.value)
     assert 'model = timm.create_model("convnext_atto", num_classes=7)' in caught.value.code
     assert "import timm\n" in caught.value.code
     assert "x = torch.zeros(1, 3, 224, 224)" in caught.value.code
+    (tmp_path / "w.pt").write_bytes(data)
+    monkeypatch.chdir(tmp_path)
+    exec(next_steps.naming(caught.value.code, "w.pt"), {})
+    assert model_files.inspect((tmp_path / "model.pt2").read_bytes()).classes == 7
     state, _ = dinov2_of_hugging_face()
     with pytest.raises(BadModel) as caught:
         model_files.inspect(saved(state))
