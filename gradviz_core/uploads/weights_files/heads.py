@@ -111,8 +111,8 @@ def find(needs: _Shapes, classes_at: int, has: Mapping[str, Loadable]) -> Head |
         if replaced.keys() == inside.keys():
             return None
         if not inside and _is_linear(replaced):
-            layers = {name.rpartition(".")[0] for name in replaced}
-            inner = ".".join(parts) if len(layers) == 1 else path  # pooling may stand beside a layer that is alone
+            is_alone = len({name.rpartition(".")[0] for name in replaced}) == 1
+            inner = ".".join(parts) if is_alone else path  # pooling may stand beside a layer that is alone
             return Head(inner, (), next(iter(replaced.values()))[1])
         if _is_all_but_the_last(replaced, inside, ".".join(parts)):
             continue
