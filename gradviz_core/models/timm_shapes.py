@@ -49,6 +49,7 @@ def table() -> dict[str, Entry]:
     return TypeAdapter(dict[str, Entry]).validate_json(gzip.decompress(FILE.read_bytes()))
 
 
+@lru_cache(maxsize=1)
 def is_installed() -> bool:
     """Whether timm is there. It is not imported."""
     return find_spec("timm") is not None
