@@ -67,7 +67,8 @@ def words(key: str) -> str:
     if _is_untrained(key):
         return catalogue.untrained(*_untrained(key)).title
     if _is_timm(key):
-        return _seeded_words(*catalogue.split_timm(keys.name(key)))
+        name, tag = catalogue.split_timm(keys.name(key))
+        return _seeded_words(f"{name} (timm)", tag)
     return _titles().get(key) or (_torchvision_words(key) if _is_torchvision(key) else key)
 
 
