@@ -7,6 +7,7 @@ import torch
 import torchvision
 from torch import nn
 
+from gradviz_core.errors import BadModel
 from gradviz_core.uploads import model_files, weights_files
 from tests.test_names_of_libraries import saved
 
@@ -44,7 +45,7 @@ def test_no_other_number_of_channels(channels: int) -> None:
     report_or_error: object
     try:
         report_or_error = model_files.inspect(saved(state)).fits[0].differences
-    except model_files.BadModel as error:
+    except BadModel as error:
         report_or_error = str(error)
     assert report_or_error != 0
 
