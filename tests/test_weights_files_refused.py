@@ -251,7 +251,7 @@ SAFETENSORS: dict[str, tuple[bytes, str]] = {
     "beyond the end": (tensors_of({"a": entry(0, 32, [8])}), "'a' does not match its shape"),
     "another size": (tensors_of({"a": entry(0, 16, [5])}), "'a' does not match its shape"),
     "backwards": (tensors_of({"a": entry(16, 0)}), "'a' do not follow"),
-    "no elements": (tensors_of({"a": entry(0, 0, [0])}, 0), "at least one element each"),
+    "no elements": (tensors_of({"a": entry(0, 0, [0])}, 0), "a tensor without elements"),
     "nine dimensions": (tensors_of({"a": entry(0, 4, [1] * 9)}, 4), "'a' is not described by"),
     "a negative shape": (tensors_of({"a": entry(0, 16, [-2, -2])}), "'a' is not described by"),
     "a fraction": (tensors_of({"a": entry(0, 16, [4.0])}), "'a' is not described by"),
@@ -266,7 +266,7 @@ SAFETENSORS: dict[str, tuple[bytes, str]] = {
 @pytest.mark.parametrize("name", SAFETENSORS)
 def test_safetensors_refused(name: str) -> None:
     data, sentence = SAFETENSORS[name]
-    with pytest.raises(BadModel, match="Save the weights again") as caught:
+    with pytest.raises(BadModel, match="[Ss]ave the weights again") as caught:
         weights_files.read(data)
     assert sentence in str(caught.value)
 
