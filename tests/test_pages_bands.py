@@ -35,6 +35,7 @@ def test_bands_are_taken_as_they_are_and_imagenet_is_not_named(fake: Fake) -> No
     assert "taken as they are" in said
     assert "ImageNet" not in said
     assert not [group for group in app.button_group if group.label == "Range of the input"]
+    assert any("number in the file" in caption.value for caption in app.caption)
     press(app, "Use this model")
     assert kept_recipe(fake).preprocessing == BANDS
 
@@ -42,6 +43,7 @@ def test_bands_are_taken_as_they_are_and_imagenet_is_not_named(fake: Fake) -> No
 def test_bands_can_be_standardised_and_three_of_them_shown(fake: Fake) -> None:
     app = dialog("land.pt2")
     scale(app, "Mean 0, standard deviation 1")
+    assert not any("number in the file" in caption.value for caption in app.caption)
     field_of(app, "Bands shown").set_value("3; 2 1").run()
     press(app, "Use this model")
     assert kept_recipe(fake).preprocessing == replace(BANDS, standardised=True, shown=(3, 2, 1))

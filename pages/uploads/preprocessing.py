@@ -62,7 +62,8 @@ def form(start: Preprocessing, fixed: tuple[int | None, int | None], name: str) 
         st.caption("The exported model fixes the size of its input.")
     mean, std, standardised = bands.numbers(start, name) if start.banded else (*_range(start, name), False)
     number = "number in the file" if start.banded else "pixel / 255"
-    st.caption(f"The input is ({number} − mean) / standard deviation, with one number for each channel.")
+    if not standardised:
+        st.caption(f"The input is ({number} − mean) / standard deviation, with one number for each channel.")
     shown = bands.shown(start, name) if start.banded else ()
     with st.container(horizontal=True):
         interpolation = st.selectbox(
