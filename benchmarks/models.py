@@ -1,7 +1,7 @@
 """Which models of other libraries, exported as ``.pt2`` and read back, give the very same numbers.
 
 Each runs in a process of its own, from the environment that ``make`` builds of ``requirements-sweep.txt``. What was
-found is kept beside that environment, so that a sweep goes on where it was stopped; without the file it begins anew.
+identical is kept beside that environment, so that a sweep goes on where it was stopped.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ def rows(_rounds: int) -> Iterator[str]:
                 rows.append(result)
                 yield f"  {full:<55} {result.words}"
     yield from _counts(rows)
+    yield f"  What was identical in an earlier run is kept; to run all anew, remove {_RESULTS.relative_to(_HERE)}"
 
 
 class _Process:

@@ -10,9 +10,7 @@ import segmentation_models_pytorch as smp
 from benchmarks.sweep.cases import Model, image
 
 _DECODERS = "Unet UnetPlusPlus MAnet Linknet FPN PSPNet PAN DeepLabV3 DeepLabV3Plus UPerNet Segformer".split()
-_ENCODERS = (
-    "mobilenet_v2 efficientnet-b0 timm-efficientnet-lite0 densenet121 mit_b0 vgg11 dpn68 tu-convnext_atto".split()
-)
+_ENCODERS = "mobilenet_v2 efficientnet-b0 densenet121 mit_b0 vgg11 dpn68 tu-convnext_atto".split()
 
 
 def _made(decoder: str, encoder: str) -> Model:
