@@ -92,9 +92,12 @@ def test_the_wheel_asks_for_what_the_app_needs_only_where_the_app_is_asked_for(w
     lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
     needed = {str(Requirement(line)) for line in lines if not line.startswith("#")}
     assert {f"{each.name}{each.specifier}" for each in asked if str(each.marker) == 'extra == "app"'} == needed
-    assert {str(each.marker) for each in asked if each.marker} == {'extra == "app"', 'extra == "heic"'}
+    assert {str(each.marker) for each in asked if each.marker} == {
+        f'extra == "{name}"' for name in ("app", "heic", "timm")
+    }
     assert not {"streamlit", "pillow-heif"} & {each.name for each in asked if not each.marker}
-    assert [each.name for each in asked if str(each.marker) == 'extra == "heic"'] == ["pillow-heif"]
+    for extra, package in {"heic": "pillow-heif", "timm": "timm"}.items():
+        assert [each.name for each in asked if str(each.marker) == f'extra == "{extra}"'] == [package]
 
 
 # ----------------------------------------------------------------------------------------------------------- installed
