@@ -59,8 +59,7 @@ class SceneOracle:
         self, scene: Scene, target: Target, site: Site, gradient: Tensor | None, axis: int | None = None
     ) -> None:
         """``axis`` counts the channels of the site's value, where somebody has chosen it. Without a ``gradient`` it is
-        for a later part of a sum: that rows have the gradients of their points was seen in the first one, as in the
-        first block of a whole sum.
+        for a later part of a sum, which never asks for the value's own.
 
         Raises:
             BadTarget: the value has no such axis.
@@ -71,7 +70,7 @@ class SceneOracle:
         self._read = {site, *([target.at] if target.at else ())}
         self._parts: BiasTerms | None = None
         self._alone: set[Site] = set()
-        self._compared: set[Site] = set() if gradient is not None else {site, INPUT}
+        self._compared: set[Site] = set()
         self._may_mix: set[Site] = set()
         self._sizes: set[tuple[Site, int]] = set()
         self.notes: dict[str, None] = {}
