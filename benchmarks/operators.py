@@ -15,7 +15,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from benchmarks.operator_inputs import SHAPES, numbers, picture, small_matrices, square
+from benchmarks.operators_of_layers import MADE
 from gradviz_core.uploads.exported import operators
+from gradviz_core.uploads.exported.torchvision_operators import TORCHVISION
 
 aten = torch.ops.aten
 VIEWS = frozenset(
@@ -25,6 +27,7 @@ VIEWS = frozenset(
     slice select narrow split split_with_sizes tensor_split chunk unbind unsafe_chunk unsafe_split
     unsafe_split_with_sizes hsplit vsplit dsplit atleast_1d atleast_2d atleast_3d ravel diagonal alias lift_fresh detach
     detach_ meshgrid sym_size sym_numel sym_stride sym_storage_offset _assert_async _assert_scalar
+    mT mH adjoint matrix_H real imag view_as_real view_as_complex conj _conj resolve_conj resolve_neg linalg_diagonal
     _assert_tensor_metadata sym_constrain_range sym_constrain_range_for_size scalar_tensor to contiguous equal
     """.split()
 )
@@ -48,12 +51,14 @@ Inputs = Callable[[int], list[Tensor]]
 
 
 def names() -> tuple[str, ...]:
-    """Every operator of the list that computes something, without overloads."""
-    return tuple(sorted(name for name in operators._ATEN - VIEWS if hasattr(aten, name)))
+    """Every operator of the list that computes something, without overloads; torchvision's last."""
+    return (*sorted(name for name in operators._ATEN - VIEWS if hasattr(aten, name)), *TORCHVISION)
 
 
 def call(name: str, n: int) -> Call:
     """The operator at work. Raises ``LookupError`` where no call is known that works."""
+    if name in MADE:
+        return Call(*MADE[name](n))
     for made in [SPECIAL[name](n)] if name in SPECIAL else _guesses(name, n):
         try:
             made()

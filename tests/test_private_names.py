@@ -234,7 +234,7 @@ def test_a_question_is_answered_as_ever_or_refused_without_any_of_torchs() -> No
     lines = [line.split("; ") for line in done.stdout.splitlines()]
     _, *usual = lines[0]
     assert not any("refused" in outcome or "Error" in outcome for outcome in usual), (lines[0], done.stderr[-3000:])
-    assert len(lines) == 19, (lines, done.stderr[-3000:])
+    assert len(lines) == 20, (lines, done.stderr[-3000:])
     for name, *outcomes in lines[1:]:
         for outcome, before in zip(outcomes, usual, strict=True):
             assert outcome in (before, f"{before.split(':')[0]}: refused"), name

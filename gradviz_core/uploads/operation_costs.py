@@ -25,6 +25,14 @@ USUAL = 100
 """Operations for each element where the table names no other number."""
 PER_COMPARISON = 400
 """Operations for each element and each doubling of how many are sorted."""
+PER_TRANSFORMED = 100
+"""Operations for each element and each doubling of how many are transformed, of one Fourier transform."""
+PER_POINT = 400
+"""Operations for each number that is read from between pixels for a box."""
+PER_POINT_OF_A_FILTER = 4_000
+"""Operations for each number that a deformable convolution reads, each with a place of its own."""
+PER_STEP = 3_000_000
+"""Operations for each step of a recurrent layer, of a dozen operators that torch calls itself."""
 PER_WINDOW = 200
 """Operations for each number in each window of a pooling."""
 PER_NARROWED = 60
@@ -61,14 +69,16 @@ _PER_ELEMENT: dict[str, int] = {
         upsample_bicubic2d upsample_trilinear3d
         """,
         3_600: """
-        _unsafe_index _unsafe_index_put _index_put_impl acosh asinh exponential gather index index_put logcumsumexp
-        scatter_reduce
+        _unsafe_index _unsafe_index_put _index_put_impl acosh asinh exponential gather index index_put kaiser_window
+        logcumsumexp scatter_reduce
         """,
         9_000: "grid_sampler grid_sampler_2d grid_sampler_3d",
     }.items()
     for name in names.split()
 }
 _SORTING = frozenset("sort argsort msort topk mode unique_consecutive".split())
+_TRANSFORMS = frozenset({"_fft_r2c", "_fft_c2c", "_fft_c2r"})
+_BOXES = frozenset({"roi_align", "ps_roi_align", "roi_pool", "ps_roi_pool"})
 _SEARCHING = {"bucketize": 1, "searchsorted": 0}
 """Place of the sorted numbers among the arguments."""
 
@@ -83,6 +93,12 @@ def operations(func: OpOverload[..., Any], args: Sequence[Any], given: list[Tens
         return PER_COMPARISON * given[0].numel() * _doublings(_sorted_length(given[0], named))
     if name in _SEARCHING and isinstance(args[_SEARCHING[name]], Tensor):
         return PER_COMPARISON * made[0].numel() * _doublings(args[_SEARCHING[name]].shape[-1])
+    if name == "deform_conv2d":
+        return PER_POINT_OF_A_FILTER * _deformed(*given[:3])
+    if name in _BOXES:
+        return PER_POINT * _points(given[0], given[1], named)
+    if name in _TRANSFORMS and made:
+        return PER_TRANSFORMED * max(read, written) * _doublings(max(read, written))
     if "pool" in name and "kernel_size" in named and made:
         window = math.prod(_of_each_axis(named["kernel_size"], made[0].dim() - 2))
         return max(USUAL * read, PER_WINDOW * made[0].numel() * window)
@@ -143,6 +159,21 @@ def _of_each_axis(kernel: int | Sequence[int], axes: int) -> Sequence[int]:
     return [*sides] * axes if len(sides) == 1 else sides
 
 
+def _deformed(x: Tensor, weight: Tensor, offset: Tensor) -> int:
+    """Numbers that all filters read: those of each place of the result, for each channel; and a product with the
+    filters, which takes a thousandth for each."""
+    read = len(x) * x.shape[1] * math.prod(weight.shape[2:]) * math.prod(offset.shape[2:])
+    return read + read * len(weight) // 1000
+
+
+def _points(x: Tensor, boxes: Tensor, named: Mapping[str, Any]) -> int:
+    """Those that the parts of all boxes are made of; where the file does not say how many, a box may be twice as large
+    as the picture."""
+    parts, each = (named["pooled_height"], named["pooled_width"]), named.get("sampling_ratio", 0)
+    sides = [side * each if each > 0 else 2 * whole + side for side, whole in zip(parts, x.shape[2:], strict=True)]
+    return len(boxes) * x.shape[1] * math.prod(sides)
+
+
 def _numbers(tensors: list[Tensor]) -> int:
     """Elements of the largest, one of eight bytes counting as two of four."""
     return max((tensor.numel() * max(4, tensor.itemsize) // 4 for tensor in tensors), default=0)
@@ -180,15 +211,47 @@ def _three_products(
     return 3 * math.prod(_broadcast(*shapes))
 
 
+def _recurrent(x: Tensor, weight: Tensor, hidden_weight: Tensor, *_: object) -> int:
+    """A product with the input and one with the hidden state for each step of a recurrent layer."""
+    return 2 * (x.numel() // x.shape[-1]) * (weight.numel() + hidden_weight.numel())
+
+
+def _of_matrices(matrix: Tensor, other: object = None, *_: object) -> int:
+    """As many products as there are matrices; ``other`` may have more columns."""
+    rows, columns = matrix.shape[-2:]
+    widest = other.shape[-1] if isinstance(other, Tensor) and other.dim() > 1 else 0
+    return 2 * (matrix.numel() // max(1, rows * columns)) * rows * columns * max(rows, columns, widest)
+
+
+_MATRICES = frozenset(
+    getattr(torch.ops.aten, name)
+    for name in """
+    linalg_matrix_exp _linalg_solve_ex linalg_solve_triangular linalg_inv_ex _linalg_det _linalg_slogdet
+    linalg_cholesky_ex linalg_householder_product linalg_qr
+    """.split()
+)
 _PRODUCTS: dict[object, Callable[..., int]] = {
+    **dict.fromkeys(_MATRICES, _of_matrices),
+    torch.ops.aten.mkldnn_rnn_layer: _recurrent,
     torch.ops.aten.addbmm: _batched_sum,
     torch.ops.aten._cdist_forward: _distances,
     torch.ops.aten._trilinear: _three_products,
 }
-_STEP: dict[object, int] = {torch.ops.aten._cdist_forward: 200, torch.ops.aten._trilinear: 50}
+_STEP: dict[object, int] = {
+    **dict.fromkeys(_MATRICES, 40),
+    torch.ops.aten.linalg_matrix_exp: 160,
+    torch.ops.aten.mkldnn_rnn_layer: 4,
+    torch.ops.aten._cdist_forward: 200,
+    torch.ops.aten._trilinear: 50,
+}
 """Operations of a product for each one of these, which are made one after the other."""
 
 
 def _loops(func: OpOverload[..., Any], args: Sequence[Any]) -> int:
-    """``addbmm`` multiplies its matrices one by one."""
-    return PER_MATRIX * args[1].shape[0] if packet(func) is torch.ops.aten.addbmm else 0
+    """What is done one by one: the matrices of ``addbmm``, and the steps of a recurrent layer."""
+    called = packet(func)
+    if called is torch.ops.aten.mkldnn_rnn_layer:
+        return PER_STEP * int(args[0].shape[args[14]])
+    if called in _MATRICES:
+        return PER_MATRIX * (args[0].numel() // max(1, math.prod(args[0].shape[-2:])))
+    return PER_MATRIX * int(args[1].shape[0]) if called is torch.ops.aten.addbmm else 0

@@ -22,6 +22,7 @@ DEPENDS_ON_VALUES = _errors("DataDependentOutputException", "DynamicOutputShapeE
 CANNOT_RUN = _errors("UnsupportedOperatorException", "UnsupportedFakeTensorException")
 """What one raises that does not run without values."""
 _Mode, _Copying = found(_FILE, "FakeTensorMode"), found(_FILE, "FakeCopyMode")
+_Fake = found(_FILE, "FakeTensor")
 _cache_info, _clear_cache = found(_FILE, "FakeTensorMode.cache_info"), found(_FILE, "FakeTensorMode.cache_clear")
 
 
@@ -39,6 +40,11 @@ def mode() -> Any:
 def copying(fake: Any) -> AbstractContextManager[object]:
     """Within it, ``copy.deepcopy`` makes such tensors of all."""
     return cast("AbstractContextManager[object]", _Copying(fake))
+
+
+def is_fake(tensor: object) -> bool:
+    """Whether it is such a tensor."""
+    return _Fake is not None and isinstance(tensor, _Fake)
 
 
 def forget_beyond(most: int) -> None:

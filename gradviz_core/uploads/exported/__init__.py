@@ -134,7 +134,7 @@ def _notes(document: dict[str, Any], model: GraphModule, weights: Weights) -> It
 
 def _is_broken(tensor: Tensor) -> bool:
     """Whether a parameter holds NaN or infinity: a sum shows it quickly, though one of large numbers may overflow."""
-    if not isinstance(tensor, nn.Parameter) or math.isfinite(tensor.sum()):
+    if not isinstance(tensor, nn.Parameter) or (not tensor.is_complex() and math.isfinite(tensor.sum())):
         return False
     return not bool(torch.isfinite(tensor).all())
 

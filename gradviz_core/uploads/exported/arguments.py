@@ -36,7 +36,8 @@ Find: TypeAlias = Callable[[object], Ref]
 MOST_ELEMENTS = 2**28
 """Numbers in one tensor: a gigabyte of float32."""
 _SIZE_NAMES = frozenset(
-    "size shape sizes output_size repeats pad padding n m row col steps length num_classes kernel_size".split()
+    "size shape sizes output_size repeats pad padding n m s row col steps length num_classes kernel_size "
+    "window_length n_fft win_length last_dim_size pooled_height pooled_width".split()
 )
 _MEMORY_FORMATS = {
     1: torch.contiguous_format,
@@ -47,10 +48,12 @@ _MEMORY_FORMATS = {
 _FLOATS = {"Infinity": float("inf"), "-Infinity": float("-inf"), "NaN": float("nan")}
 _STRIDED = 7
 _NUMBERS = ("as_int", "as_float", "as_bool", "as_sym_int", "as_sym_float", "as_sym_bool")
+_COMPLEX = (*_NUMBERS, "as_complex")
 _SIZES = ("as_ints", "as_sym_ints")
 _TAKEN: dict[str, tuple[str, ...]] = {
-    "Tensor": ("as_tensor", "as_optional_tensor", *_NUMBERS),
-    "number": _NUMBERS,
+    "Tensor": ("as_tensor", "as_optional_tensor", *_COMPLEX),
+    "number": _COMPLEX,
+    "size": _NUMBERS,
     "int": ("as_int", "as_sym_int"),
     "float": ("as_int", "as_float", "as_sym_int", "as_sym_float"),
     "bool": ("as_bool", "as_sym_bool"),
@@ -139,6 +142,12 @@ def _float(value: object, _find: Find) -> float:
     return float(whole(value, "a number")) if isinstance(value, int) else value  # type: ignore[return-value]
 
 
+def _complex(value: object, find: Find) -> complex:
+    if not isinstance(value, dict) or value.keys() != {"real", "imag"}:
+        raise BadModel("The graph is not as torch.export writes it: a complex number is invalid.")
+    return complex(_float(value["real"], find), _float(value["imag"], find))
+
+
 def _bool(value: object, _find: Find) -> bool:
     if not isinstance(value, bool):
         raise BadModel(f"The graph is not as torch.export writes it: a Boolean is invalid. {AGAIN}")
@@ -179,6 +188,7 @@ _SINGLE: dict[str, Callable[[Any, Find], Value]] = {
     "as_int": lambda value, _: whole(value, "a whole number"),
     "as_float": _float,
     "as_bool": _bool,
+    "as_complex": _complex,
     "as_string": _text,
     "as_sym_int": _symbol,
     "as_sym_float": _symbol,

@@ -9,6 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gradviz_core.uploads.exported.fourier import FOURIER
+from gradviz_core.uploads.exported.recurrent import RECURRENT
+
 _MOST_PADDINGS = 2
 """``grid_sample`` pads with zeros, the border or a reflection, in that order."""
 _CIRCULAR = 3
@@ -122,6 +125,34 @@ def _group_norm(
     return torch.ops.aten.native_group_norm.default(input, weight, bias, N, C, HxW, group, eps)  # type: ignore[no-any-return]
 
 
+def _empty(
+    size: list[int],
+    dtype: torch.dtype | None = None,
+    layout: torch.layout | None = None,
+    device: torch.device | None = None,
+    pin_memory: bool | None = None,
+    memory_format: torch.memory_format | None = None,
+) -> Tensor:
+    """Zeros, never memory as it lies there."""
+    zeros = torch.zeros(size, dtype=dtype, device=device)
+    return zeros if memory_format is None else zeros.contiguous(memory_format=memory_format)
+
+
+def _empty_permuted(
+    size: list[int],
+    physical_layout: list[int],
+    dtype: torch.dtype | None = None,
+    layout: torch.layout | None = None,
+    device: torch.device | None = None,
+    pin_memory: bool | None = None,
+) -> Tensor:
+    """Zeros whose axes lie in that order in memory."""
+    if sorted(physical_layout) != list(range(len(size))):
+        raise ValueError(f"{physical_layout} is no order of {len(size)} axes")
+    zeros = torch.zeros([size[axis] for axis in physical_layout], dtype=dtype, device=device)
+    return zeros.permute([physical_layout.index(axis) for axis in range(len(size))])
+
+
 CHECKED: dict[str, Callable[..., Any]] = {
     "_weight_norm.default": _weight_norm,
     "_native_batch_norm_legit_no_training.default": _batch_norm,
@@ -132,8 +163,12 @@ CHECKED: dict[str, Callable[..., Any]] = {
     "grid_sampler.default": _grid_sampler,
     "grid_sampler_2d.default": _grid_sampler,
     "empty_like.default": torch.ops.aten.zeros_like.default,  # never memory as it lies there
+    "empty.memory_format": _empty,
+    "empty_permuted.default": _empty_permuted,
     "new_empty.default": torch.ops.aten.new_zeros.default,
     "pad.default": _pad,
     "_pad_enum.default": _pad_enum,
     "_pad_circular.default": _pad_circular,
+    **RECURRENT,
+    **FOURIER,
 }

@@ -139,7 +139,7 @@ class GraphReader:
             name = take(item, "name", str)
             if name in found or (operation.types and name not in operation.types):
                 raise BadModel(f"It has no argument {shown(name)}, or has it twice. {AGAIN}")
-            wanted = operation.types.get(name, "number")  # that of what computes with sizes
+            wanted = operation.types.get(name, "size")  # that of what computes with sizes
             found[name] = read_argument(item.get("arg"), name, wanted, scope.find)
         if missing := operation.needed - found.keys():
             raise BadModel(f"Its argument {min(missing)} is missing. {AGAIN}")

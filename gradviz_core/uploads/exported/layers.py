@@ -16,8 +16,18 @@ from gradviz_core.uploads.exported.layer_names import Entry, check_path
 from gradviz_core.uploads.exported.plain_json import shown
 
 _ATTENTION = "torch.nn.modules.activation.MultiheadAttention"
-"""The one module whose tuple is known: what attention gives, then its weights. The file says of none what it returns,
-so the elements of any other tuple or dictionary have no names but the order in which they were computed."""
+"""A module whose tuple is known: what attention gives, then its weights. The file says of none what it returns, so the
+elements of any other tuple or dictionary have no names but the order in which they were computed."""
+_STATES = {
+    f"torch.nn.modules.rnn.{kind}": items
+    for kind, items in {
+        "LSTM": ("0", "1.0", "1.1"),
+        "GRU": ("0", "1"),
+        "RNN": ("0", "1"),
+        "LSTMCell": ("0", "1"),
+    }.items()
+}
+"""The others that are known: recurrent layers return what their one operation gives, in this order."""
 _PROJECTION = "out_proj.weight"
 """Parameter of that module which what attention gives depends on, and the weights of attention do not."""
 
@@ -115,9 +125,24 @@ class CallFinder:
             named = {"0" if self._is_projected(slot, call.start) else "1": slot for slot in outputs}
             if len(named) == len(outputs):
                 return dict(sorted(named.items()))
+        if call.entry.type in _STATES:
+            items = _STATES[call.entry.type]
+            states = {items[place]: slot for slot in outputs if (place := self._state(slot, call.start)) < len(items)}
+            if len(states) == len(outputs):
+                return dict(sorted(states.items()))
         if len(outputs) == 1:
             return {"": outputs[0]}
         return {f"computed {number}": slot for number, slot in enumerate(outputs, 1)}
+
+    def _state(self, slot: int, start: int) -> int:
+        """Which result of a recurrent operation a value is, or a view of, within a call that begins at node ``start``;
+        far more than there are where it is none."""
+        while (at := self._made_by.get(slot, -1)) >= start:
+            node = self._nodes[at]
+            if len(node.outputs) > 1:
+                return node.outputs.index(slot)
+            slot = next(node.uses(), -1)
+        return len(self._nodes) + len(_STATES)
 
     def _is_projected(self, slot: int, start: int) -> bool:
         """Whether a value depends, within a call of attention that begins at node ``start``, on its projection."""

@@ -13,8 +13,10 @@ import torch
 
 from gradviz_core.errors import BadModel
 from gradviz_core.tracing.torch_private import dispatch
+from gradviz_core.uploads.exported import torchvision_operators
 from gradviz_core.uploads.exported.checked import CHECKED
 from gradviz_core.uploads.exported.refused_operators import refusal as refusal
+from gradviz_core.uploads.exported.torchvision_operators import TORCHVISION
 
 _ATEN = frozenset(
     """
@@ -53,9 +55,23 @@ _ATEN = frozenset(
     __and__ __or__ __xor__ __lshift__ __rshift__ bitwise_left_shift bitwise_right_shift
     eq ne lt le gt ge equal not_equal less less_equal greater greater_equal isnan isinf isfinite isclose
 
+    lstm gru rnn_tanh rnn_relu lstm_cell gru_cell rnn_tanh_cell rnn_relu_cell
+
+    view_as_complex view_as_real complex polar real imag angle conj _conj conj_physical _conj_physical resolve_conj
+    resolve_neg isreal
+    fft_fft fft_ifft fft_rfft fft_irfft fft_hfft fft_ihfft fft_fft2 fft_ifft2 fft_rfft2 fft_irfft2 fft_hfft2 fft_ihfft2
+    fft_fftn fft_ifftn fft_rfftn fft_irfftn fft_hfftn fft_ihfftn fft_fftshift fft_ifftshift fft_fftfreq fft_rfftfreq
+    _fft_r2c _fft_c2c _fft_c2r stft hann_window hamming_window blackman_window bartlett_window kaiser_window
+
+    matrix_exp linalg_matrix_exp linalg_solve linalg_solve_ex _linalg_solve_ex linalg_solve_triangular
+    linalg_inv linalg_inv_ex inverse linalg_det _linalg_det det linalg_slogdet _linalg_slogdet slogdet logdet
+    linalg_cholesky linalg_cholesky_ex linalg_qr linalg_householder_product linalg_matmul linalg_multi_dot
+    linalg_vecdot linalg_cross linalg_matrix_power matrix_power linalg_diagonal
+
     sum mean prod std var std_mean var_mean max min amax amin aminmax argmax argmin all any cumsum cumprod cummax cummin
     logcumsumexp median nanmedian mode topk sort argsort kthvalue count_nonzero nansum nanmean norm_except_dim
 
+    mT mH adjoint matrix_H
     view view_as reshape reshape_as _unsafe_view flatten unflatten squeeze squeeze_ unsqueeze unsqueeze_ transpose
     transpose_ t t_ numpy_T permute movedim moveaxis swapaxes swapdims expand expand_as broadcast_to broadcast_tensors
     slice select narrow split split_with_sizes tensor_split chunk unbind unsafe_chunk unsafe_split
@@ -67,6 +83,7 @@ _ATEN = frozenset(
     triu_ trace meshgrid cartesian_prod block_diag tril_indices triu_indices kron cross bucketize searchsorted
     diff
 
+    empty empty_permuted
     zeros ones full eye arange linspace logspace scalar_tensor zeros_like ones_like full_like new_zeros
     new_ones new_full empty_like new_empty fill fill_ zero_ copy_ copy clone contiguous detach detach_ alias lift_fresh
     lift_fresh_copy to _to_copy type_as
@@ -114,9 +131,13 @@ EVALUATION: dict[str, dict[str, bool | float]] = {
     "rrelu": {"training": False},
     "rrelu_": {"training": False},
     "scaled_dot_product_attention": {"dropout_p": 0.0},
+    **{layer: {"train": False} for layer in ("lstm", "gru", "rnn_tanh", "rnn_relu")},
 }
 """Arguments that have another value in evaluation mode, whatever the file says."""
+_CHECKED_ONLY = frozenset("lstm gru rnn_tanh rnn_relu empty empty_permuted".split())
+"""Operations of which those overloads alone are read whose arguments are checked here."""
 
+_ATEN_PREFIX, _TORCHVISION = "torch.ops.aten.", "torch.ops.torchvision."
 _GENERATOR = "Optional[Generator]"
 _CHECKS = ("_assert_async.", "_assert_scalar.", "_assert_tensor_metadata.", "sym_constrain_range")
 _SCALARS = frozenset("Tensor int bool float number str ScalarType Layout Device MemoryFormat".split())
@@ -163,23 +184,37 @@ def find(target: str) -> Operation:
         return Operation(target, _PYTHON[target], {}, frozenset())
     if target == f"torch.ops.{ITEM}":
         return Operation(ITEM, torch.ops.aten.item.default, {"self": "Tensor"}, frozenset({"self"}))
-    packet, _, overload = target.removeprefix("torch.ops.aten.").partition(".")
-    if not target.startswith("torch.ops.aten.") or packet not in _ATEN:
+    if target.startswith(_TORCHVISION) and target.endswith(".default"):
+        return _of_torchvision(target)
+    packet, _, overload = target.removeprefix(_ATEN_PREFIX).partition(".")
+    if not target.startswith(_ATEN_PREFIX) or packet not in _ATEN:
         raise refusal([target])
     found = getattr(torch.ops.aten, packet, None)
     if found is None or overload not in found.overloads():
         raise refusal([target])
-    function = getattr(found, overload)
-    arguments = [each for each in dispatch.arguments(function) if each.type != _GENERATOR]
-    types = {argument.name: argument.type for argument in arguments}
-    written = [argument.name for argument in arguments if argument.is_written]
-    name = f"{packet}.{overload}"
+    function, name = getattr(found, overload), f"{packet}.{overload}"
+    types, needed, written = _schema(function)
     if not set(types.values()) <= _TYPES or written not in ([], ["self"]) or not _has_kernel(function):
         raise refusal([target])
-    if "rounding_mode" in types and name not in CHECKED:
+    if ("rounding_mode" in types or packet in _CHECKED_ONLY) and name not in CHECKED:
         raise refusal([target])
-    needed = frozenset(argument.name for argument in arguments if argument.is_needed)
     return Operation(f"aten.{name}", CHECKED.get(name, function), types, needed)
+
+
+def _of_torchvision(target: str) -> Operation:
+    name = target.removeprefix(_TORCHVISION).removesuffix(".default")
+    if name not in TORCHVISION:
+        raise refusal([target])
+    types, needed, _ = _schema(torchvision_operators.operator(name))
+    return Operation(target.removeprefix("torch.ops."), TORCHVISION[name], types, needed)
+
+
+def _schema(function: Any) -> tuple[dict[str, str], frozenset[str], list[str]]:
+    """Types of the arguments by name, those that are needed, and those that it writes to."""
+    arguments = [each for each in dispatch.arguments(function) if each.type != _GENERATOR]
+    types = {argument.name: argument.type for argument in arguments}
+    needed = frozenset(argument.name for argument in arguments if argument.is_needed)
+    return types, needed, [argument.name for argument in arguments if argument.is_written]
 
 
 def _has_kernel(function: Any) -> bool:

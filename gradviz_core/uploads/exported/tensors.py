@@ -25,10 +25,12 @@ DTYPES: dict[int, torch.dtype] = {
     6: torch.float16,
     7: torch.float32,
     8: torch.float64,
+    10: torch.complex64,
+    11: torch.complex128,
     12: torch.bool,
     13: torch.bfloat16,
 }
-"""torch's numbers for the types of values that are read; complex, quantised and 8-bit floats are not."""
+"""torch's numbers for the types of values that are read; quantised ones and 8-bit floats are not."""
 
 _STRIDED = 7
 _MOST_AXES = 16
@@ -82,9 +84,9 @@ class Weights:
             raise BadModel(f"The bytes of {shown(name)} are missing from the file. {AGAIN}")
         sizes, strides, offset = _checked_view(meta, files[path], shown(name))
         is_parameter = take(entry, "is_param", bool)
-        if is_parameter and not meta.dtype.is_floating_point:
+        if is_parameter and not (meta.dtype.is_floating_point or meta.dtype.is_complex):
             raise BadModel(
-                f"The parameter {shown(name)} holds {meta.dtype}; parameters must be real numbers. Call "
+                f"The parameter {shown(name)} holds {meta.dtype}; parameters must not be whole numbers. Call "
                 "model.float(), and export it again."
             )
         key = (path, meta.dtype, sizes, strides, offset, is_parameter)
