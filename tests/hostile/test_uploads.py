@@ -29,6 +29,7 @@ from tests.hostile import (
     dicom_files,
     driving,
     exported_files,
+    exported_operators,
     heif_files,
     pickles,
     pictures,
@@ -43,6 +44,7 @@ SECONDS = 10.0
 KINDS = (
     *(archives.CASES, pickles.CASES, tensors.CASES, safetensors_files.CASES, exported_files.CASES),
     checkpoints.CASES,
+    exported_operators.CASES,
 )
 PICTURE_KINDS = (pictures.CASES, heif_files.CASES, dicom_files.CASES, band_files.CASES)
 PICTURES = tuple(case for cases in PICTURE_KINDS for case in cases)

@@ -14,6 +14,7 @@ from gradviz_core.uploads.exported.recurrent import RECURRENT
 
 _MOST_PADDINGS = 2
 """``grid_sample`` pads with zeros, the border or a reflection, in that order."""
+_HIGHEST_POWER = 1_000
 _CIRCULAR = 3
 """torch's number of that mode of padding."""
 
@@ -125,6 +126,13 @@ def _group_norm(
     return torch.ops.aten.native_group_norm.default(input, weight, bias, N, C, HxW, group, eps)  # type: ignore[no-any-return]
 
 
+def _matrix_power(self: Tensor, n: int) -> Tensor:
+    """A power of a matrix; the lowest whole number there is has no end in torch's own."""
+    if abs(n) > _HIGHEST_POWER:
+        raise ValueError(f"the power {n} is beyond {_HIGHEST_POWER}")
+    return torch.linalg.matrix_power(self, n)
+
+
 def _empty(
     size: list[int],
     dtype: torch.dtype | None = None,
@@ -163,6 +171,8 @@ CHECKED: dict[str, Callable[..., Any]] = {
     "grid_sampler.default": _grid_sampler,
     "grid_sampler_2d.default": _grid_sampler,
     "empty_like.default": torch.ops.aten.zeros_like.default,  # never memory as it lies there
+    "matrix_power.default": _matrix_power,
+    "linalg_matrix_power.default": _matrix_power,
     "empty.memory_format": _empty,
     "empty_permuted.default": _empty_permuted,
     "new_empty.default": torch.ops.aten.new_zeros.default,

@@ -31,7 +31,9 @@ def _run(
     both: bool,
     batch: bool,
 ) -> tuple[Tensor, ...]:
-    """What torch's own gives: the outputs, and the last hidden states."""
+    """What torch's own gives: the outputs, and the last hidden states. Those that a file begins with are of float32,
+    whatever the model is computed in."""
+    hidden = [state.to(x.dtype) for state in hidden]
     per_layer = _check(kind, x, hidden, weights, biases, layers, both, batch)
     if fake_tensors.is_fake(x) and torch.backends.mkldnn.is_available():
         return _without_values(kind, x, hidden, per_layer, layers, both, batch)
@@ -65,7 +67,8 @@ def _check(
     ]
     if [tuple(state.shape) for state in hidden] != states:
         raise ValueError(f"hidden states of the shapes {[tuple(state.shape) for state in hidden]} are not {states}")
-    if len({tensor.dtype for tensor in (x, *hidden, *weights)}) > 1 or not x.is_floating_point():
+    types = {tensor.dtype for tensor in (x, *hidden, *weights)}
+    if (len(types) > 1 and not torch.is_autocast_enabled("cpu")) or not all(kind.is_floating_point for kind in types):
         raise ValueError("its input, hidden states and weights must be real numbers of one type")
     groups = [weights[at : at + per] for at in range(0, len(weights), per)]
     for at, group in enumerate(groups):
