@@ -22,6 +22,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 
 from gradviz_core.errors import BadModel
 from gradviz_core.uploads.exported import operators
+from gradviz_core.uploads.exported.torchvision_operators import TORCHVISION
 
 MOST_ELEMENTS = 10_000_000
 """The cost of an uploaded graph is limited as well."""
@@ -34,6 +35,7 @@ _DTYPES = (
     torch.bool,
     torch.uint8,
     torch.float64,
+    torch.complex64,
 )
 _INTEGERS = (-(2**63), -(2**31), -7, -2, -1, 0, 0, 1, 1, 2, 3, 4, 5, 8, 1000, 2**31, 2**40, 2**62)
 _FLOATS = (0.0, 1.0, -1.0, 0.5, 1e-30, 1e30, float("nan"), float("inf"))
@@ -42,13 +44,13 @@ _TEXTS = ("none", "mean", "sum", "tanh", "floor", "bilinear", "reflect", "ij", "
 
 @cache
 def allowed() -> tuple[operators.Operation, ...]:
-    """All of them, in alphabetical order."""
+    """All of them, in alphabetical order; torchvision's last."""
     found = []
     for packet in sorted(operators._ATEN):
         for overload in getattr(getattr(torch.ops.aten, packet, None), "overloads", list)():
             with contextlib.suppress(BadModel):
                 found.append(operators.find(f"torch.ops.aten.{packet}.{overload}"))
-    return tuple(found)
+    return (*found, *(operators.find(f"torch.ops.torchvision.{name}.default") for name in TORCHVISION))
 
 
 def run(seed: bytes) -> None:
@@ -123,7 +125,7 @@ def _tensor(random: Random) -> Tensor:
         values = torch.tensor([random.choice(_INTEGERS) for _ in range(13)])
         count = torch.Size(shape).numel()
         return values.repeat(count // 13 + 1)[:count].reshape(shape)
-    if not dtype.is_floating_point:
+    if not dtype.is_floating_point and not dtype.is_complex:
         return torch.ones(shape, dtype=dtype)
     filled = torch.full(shape, random.choice(_FLOATS), dtype=dtype)
     return filled.requires_grad_(random.random() < 0.5)

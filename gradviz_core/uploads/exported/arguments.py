@@ -144,7 +144,7 @@ def _float(value: object, _find: Find) -> float:
 
 def _complex(value: object, find: Find) -> complex:
     if not isinstance(value, dict) or value.keys() != {"real", "imag"}:
-        raise BadModel("The graph is not as torch.export writes it: a complex number is invalid.")
+        raise BadModel(f"The graph is not as torch.export writes it: a complex number is invalid. {AGAIN}")
     return complex(_float(value["real"], find), _float(value["imag"], find))
 
 
