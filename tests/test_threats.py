@@ -15,6 +15,7 @@ from tests.hostile import (
     checkpoints,
     dicom_files,
     exported_files,
+    exported_operators,
     heif_files,
     pickles,
     pictures,
@@ -27,7 +28,7 @@ DOCUMENT = (ROOT / "docs" / "threats.md").read_text(encoding="utf-8")
 TABLE = DOCUMENT.partition("| threat |")[2].partition("\n\n")[0]
 ROWS = [line.strip("| ").split(" | ") for line in TABLE.splitlines() if line.startswith("| ")]
 NAMED = sorted(set(re.findall(r"`([\w/]+\.py)::(\w+)(?:\[([^]]+)\])?`", DOCUMENT)))
-MODELS = (archives, pickles, tensors, safetensors_files, exported_files, checkpoints)
+MODELS = (archives, pickles, tensors, safetensors_files, exported_files, checkpoints, exported_operators)
 CASES = {
     "test_model": {case.name for module in MODELS for case in module.CASES},
     "test_picture": {case.name for module in (pictures, heif_files, dicom_files, band_files) for case in module.CASES},

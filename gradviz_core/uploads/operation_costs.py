@@ -171,7 +171,7 @@ def _points(x: Tensor, boxes: Tensor, named: Mapping[str, Any]) -> int:
     as the picture."""
     parts, each = (named["pooled_height"], named["pooled_width"]), named.get("sampling_ratio", 0)
     sides = [side * each if each > 0 else 2 * whole + side for side, whole in zip(parts, x.shape[2:], strict=True)]
-    return len(boxes) * x.shape[1] * math.prod(sides)
+    return int(len(boxes) * x.shape[1] * math.prod(sides))
 
 
 def _numbers(tensors: list[Tensor]) -> int:
@@ -253,5 +253,5 @@ def _loops(func: OpOverload[..., Any], args: Sequence[Any]) -> int:
     if called is torch.ops.aten.mkldnn_rnn_layer:
         return PER_STEP * int(args[0].shape[args[14]])
     if called in _MATRICES:
-        return PER_MATRIX * (args[0].numel() // max(1, math.prod(args[0].shape[-2:])))
+        return PER_MATRIX * int(args[0].numel() // max(1, math.prod(args[0].shape[-2:])))
     return PER_MATRIX * int(args[1].shape[0]) if called is torch.ops.aten.addbmm else 0

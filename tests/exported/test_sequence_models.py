@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -21,6 +23,7 @@ def read(module: nn.Module) -> nn.Module:
 
 def gradient(module: nn.Module, x: Tensor) -> tuple[float, Tensor]:
     answer = trace.gradients(module, x, target=ClassScore(2))
+    assert isinstance(answer.score, float)
     return answer.score, answer.gradients[INPUT]
 
 
@@ -89,7 +92,7 @@ def test_a_layer_that_was_exported_in_training_mode_drops_nothing() -> None:
 class Long(nn.Module):
     """Reads the same row ten times."""
 
-    def __init__(self, kind: type[nn.RNNBase]) -> None:
+    def __init__(self, kind: Callable[..., nn.Module]) -> None:
         super().__init__()
         self.rnn = kind(3, 6, batch_first=True)
 
@@ -99,7 +102,7 @@ class Long(nn.Module):
 
 
 @pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU, nn.RNN])
-def test_a_long_sequence_costs_more_and_is_counted_in_no_time(kind: type[nn.RNNBase]) -> None:
+def test_a_long_sequence_costs_more_and_is_counted_in_no_time(kind: Callable[..., nn.Module]) -> None:
     file = exported_bytes(built(lambda: Long(kind)), image())
 
     def operations(steps: int) -> int:

@@ -130,7 +130,8 @@ def _matrix_power(self: Tensor, n: int) -> Tensor:
     """A power of a matrix; the lowest whole number there is has no end in torch's own."""
     if abs(n) > _HIGHEST_POWER:
         raise ValueError(f"the power {n} is beyond {_HIGHEST_POWER}")
-    return torch.linalg.matrix_power(self, n)
+    power: Tensor = torch.linalg.matrix_power(self, n)
+    return power
 
 
 def _empty(

@@ -35,7 +35,7 @@ def _run(
     whatever the model is computed in."""
     hidden = [state.to(x.dtype) for state in hidden]
     per_layer = _check(kind, x, hidden, weights, biases, layers, both, batch)
-    if fake_tensors.is_fake(x) and torch.backends.mkldnn.is_available():
+    if fake_tensors.is_fake(x) and torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
         return _without_values(kind, x, hidden, per_layer, layers, both, batch)
     first: Any = hidden if kind == "lstm" else hidden[0]
     operator = getattr(torch.ops.aten, kind).input
