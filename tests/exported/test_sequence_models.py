@@ -16,6 +16,11 @@ from tests.exported.files import Document, bent, exported_bytes, nodes, saved
 from tests.exported.home_made import image
 from tests.exported.sequence_models import OTHERS, RECURRENT, built
 
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN"),
+    pytest.mark.filterwarnings("ignore:The tensor attributes self.rnn._flat_weights"),
+]
+
 
 def read(module: nn.Module) -> nn.Module:
     return exported.read(exported_bytes(module, image())).module
