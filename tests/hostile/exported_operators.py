@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.exported.files import exported_bytes
+from tests.exported.home_made import image
+from tests.exported.sequence_models import OTHERS, RECURRENT, built
 from tests.hostile.case import CODE, Case
 from tests.hostile.exported_files import (
     _argument,
@@ -135,7 +138,16 @@ def _within(times: int) -> bytes:
 
 
 BILLIONS = r"billion operations|MB( or more)? in one pass"
+
+
+def _sound(name: str) -> bytes:
+    """A model that does nothing wrong: the confined worker must still run it, there and back again."""
+    return exported_bytes(built({**RECURRENT, **OTHERS}[name]), image())
+
+
 CASES = (
+    Case("pt2-sound-with-lstm", "m.pt2", lambda: _sound("lstm of two layers both ways"), r"3×8×8", "kept"),
+    Case("pt2-sound-deformed", "m.pt2", lambda: _sound("deformed"), r"3×8×8", "kept"),
     Case("pt2-rnn-of-ten-million-steps", "m.pt2", lambda: recurrent(steps=10**7), r"makes 10,000,000 steps; the limit is 10,000"),
     Case("pt2-gru-of-2^62-layers", "m.pt2", lambda: recurrent("gru", layers=2**62), r"2 weights do not suit 4611686018427387904 layers"),
     Case("pt2-gru-of-no-layers", "m.pt2", lambda: recurrent("gru", layers=0), r"2 weights do not suit 0 layers"),
