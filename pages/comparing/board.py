@@ -69,7 +69,9 @@ def stands(items: dict[int, Texts]) -> list[Stand]:
             with column:
                 head = st.container(key=f"compare_head_{slot}", gap=None)
                 tools = st.container(horizontal=True, key=f"compare_tools_{slot}", gap="small")
-                found.append(Stand(slot, letter, texts, head, tools, st.container(key=f"compare_body_{slot}")))
+                head.empty()  # all three are there from the start: the style sheet gives them their height
+                tools.empty()
+                found.append(Stand(slot, letter, texts, head, tools, panel.room(f"compare_body_{slot}")))
     return found
 
 

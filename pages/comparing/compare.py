@@ -28,7 +28,7 @@ with one_sentence():
         view = views[widgets.option("View", "map_view", {name: one.label for name, one in views.items()})]
         shared = board.shares_scales()
         opacity = widgets.percent("Opacity", "opacity", 100, _OPACITY) / 100
-        pixel = st.container(width="content")
+        pixel = panel.room("compare_pixel_room")
         if len(items) < slots.MOST:
             texts = list(items.values())
             st.button("Add", icon=":material/add:", on_click=slots.take, args=([*texts, *texts[-1:]],))

@@ -32,10 +32,28 @@ FULL = f"(min-width: {narrow.WIDEST + 1}px) and (max-width: 1260px)"
 SIDEBAR = "281px"
 """The width that Streamlit gives the sidebar; it is kept free until the sidebar is there."""
 _WORD = elements.WORDS_OF_CODE
-_WIDTHS = {"view": 388, "maps": 236, "sort": 176, "follow": 250, "way": 158, "norm": 132}
+_WIDTHS = {
+    "view": 388,
+    "maps": 236,
+    "sort": 176,
+    "follow": 250,
+    "way": 158,
+    "norm": 132,
+    "map_view": 306,
+    "map_scale": 147,
+}
 """Pixels of controls that Streamlit draws late: until then they would be a few pixels wide, and their row would wrap
 elsewhere."""
 _WIDE = "\n".join(f".st-key-shown_{name} {{ min-width: {width}px; }}" for name, width in _WIDTHS.items())
+_COMPARE = f"""
+.st-key-compare_pixel_room {{ width: 150px; min-height: 4rem; }}
+[class*=st-key-compare_head_] {{ min-height: 45px; }}
+[class*=st-key-compare_tools_] {{ min-height: 26px; }}
+[class*=st-key-compare_body_] {{ min-height: 22rem; }}
+@media (max-width: {narrow.WIDEST}px) {{
+  .st-key-compare_scales {{ min-height: 42px; }}
+}}
+"""
 _STORY = f"""
 .st-key-story_heading {{ min-height: 2.7rem; }}
 .st-key-story_heading h1 {{ white-space: normal !important; }}
@@ -79,6 +97,7 @@ SHEET = f"""
 {sizes.STYLE}
 {printed.STYLE}
 {_STORY}
+{_COMPARE}
 {_LESSONS}
 {elements.PRIMARY_BUTTON} {{ color: light-dark(#ffffff, #0b1110); }}
 {_WORD}:is(.keyword, .function, .class-name) {{ color: color-mix(in srgb, #1f7fd6 65%, currentColor); }}

@@ -12,7 +12,7 @@ from pages.shell.narrow import CHOICES
 from pages.shell.narrow import PAGES as PAGES_BUTTON
 from tests.browser import seeing, streamlit_ids
 from tests.browser.conftest import Server, script, tab
-from tests.browser.test_one_screen import PHONE, View, at_size, box, steady
+from tests.browser.test_one_screen import PHONE, View, box, steady
 from tests.browser.test_one_screen import VIEWS as ON_ONE_SCREEN
 from tests.browser.test_pages_in_a_browser import PAGES as DRAWN
 from tests.browser.test_pages_in_a_browser import check_pictures
@@ -21,8 +21,6 @@ pytestmark = pytest.mark.browser
 
 WIDTH = PHONE[0]
 VIEWS = {view.path: view for view in ON_ONE_SCREEN if view.path != "export"}
-JUMPS = "compare"
-"""Its row of controls is wrapped once more as its last one comes: a shift of 0.11 on a phone."""
 LEFT_OPEN = streamlit_ids.filled(
     "for (const name of ['', '/']) localStorage.setItem(`$SIDEBAR_COLLAPSED-${name}`, 'false');"
 )
@@ -74,7 +72,7 @@ def test_on_a_wide_screen_the_sidebar_stays(visited: Server, page: Page) -> None
 
 @pytest.mark.parametrize("path", contents.pages())
 def test_a_page_is_no_wider_than_the_screen_and_nothing_jumps(visited: Server, browser: Browser, path: str) -> None:
-    with (at_size if path == JUMPS else steady)(browser, visited, path, PHONE) as page:
+    with steady(browser, visited, path, PHONE) as page:
         main = page.get_by_test_id(streamlit_ids.MAIN)
         assert main.evaluate("(main) => main.scrollWidth") == main.evaluate("(main) => main.clientWidth") == WIDTH
         if path in VIEWS:
