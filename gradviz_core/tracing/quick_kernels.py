@@ -86,10 +86,12 @@ def _is_strided_and_alone(
     groups: int,
     wanted: Sequence[bool],
 ) -> bool:
-    """Whether nothing but the gradient at the input is wanted, of a convolution that ``input_gradient`` takes."""
+    """Whether nothing but the gradient at the input is wanted, of a convolution that ``input_gradient`` takes. With
+    steps longer than the kernel it would compute much that is zero."""
     simple = not transposed and groups == 1 and set(dilation) == {1} and len(stride) == len(padding) == 2
     worth_it = simple and given.shape[1] <= FEW and max(stride) > 1
-    return worth_it and list(wanted) == [True, False, False] and all(map(_is_plain, (slope, given, weight)))
+    covered = worth_it and all(step <= size for step, size in zip(stride, weight.shape[-2:], strict=True))
+    return covered and list(wanted) == [True, False, False] and all(map(_is_plain, (slope, given, weight)))
 
 
 def _is_plain(tensor: Tensor) -> bool:
