@@ -39,6 +39,7 @@ class Net(nn.Module):
         return self.classes(self.convolution(x).relu().mean((2, 3)))
 """
 TAKES_ANY_CLASS = "model = ..."
+OTHER_CHANNELS = "3 channels: change it if your model takes others"
 
 
 @pytest.fixture
@@ -111,6 +112,7 @@ def test_a_whole_pickled_model_is_exported_with_its_own_class(
     error = refused(data)
     assert "'nets.Net'" in str(error)
     assert "from nets import Net" in error.code
+    assert OTHER_CHANNELS in error.code
     expected = says(model if key is None else half.float())
     torch.testing.assert_close(read_back(followed(error, tmp_path, data)), expected, rtol=0, atol=0)
 
@@ -138,6 +140,7 @@ def test_weights_of_an_unknown_model_are_put_into_it_and_it_is_exported(
     data = saved({"state_dict": weights, "args": Namespace(lr=0.1), "epoch": 3})
     error = refused(data)
     assert "torch.zeros(1, 6, 224, 224)" in error.code
+    assert OTHER_CHANNELS not in error.code
     assert "weights_only=False" in error.code
     made = followed(error, tmp_path, data, model="__import__('nets').Net(6)")
     program = torch.export.load(io.BytesIO(made))
@@ -180,6 +183,7 @@ def test_who_has_the_pytorch_model_is_told_to_export_it(kind: str) -> None:
     error = refused(FOREIGN[kind]())
     assert next_steps.EXPORT in str(error)
     assert error.code == next_steps.export()
+    assert OTHER_CHANNELS in error.code
 
 
 def test_who_has_the_pytorch_model_exports_it(tmp_path: Path) -> None:

@@ -27,9 +27,9 @@ def naming(code: str, file: str) -> str:
     return code.replace(repr(FILE), repr(file))
 
 
-def export(channels: int = 3) -> str:
+def export() -> str:
     """The program that exports a model that is there already."""
-    return f"import torch\n\nmodel = ...  # your PyTorch model, its weights loaded\n{_image(channels)}{_SAVED}"
+    return f"import torch\n\nmodel = ...  # your PyTorch model, its weights loaded\n{_image()}{_SAVED}"
 
 
 def export_pickled(kind: str, path: Sequence[object] = ()) -> str:
@@ -41,7 +41,7 @@ def export_pickled(kind: str, path: Sequence[object] = ()) -> str:
     return (
         f"import torch\n\n{_class_of(kind)}"
         f"# This runs the code in the file: only do it if you trust whoever made it.\n"
-        f'model = torch.load({FILE!r}, map_location="cpu", weights_only=False){keys}\n{_image(3)}{_SAVED}'
+        f'model = torch.load({FILE!r}, map_location="cpu", weights_only=False){keys}\n{_image()}{_SAVED}'
     )
 
 
@@ -102,8 +102,10 @@ def save_pickled() -> str:
     )
 
 
-def _image(channels: int, side: int = _SIDE) -> str:
-    return f"x = torch.zeros(1, {channels}, {side}, {side})  # an image in the size that the model takes\n"
+def _image(channels: int | None = None, side: int = _SIDE) -> str:
+    """The line that makes the image; where nothing says how many channels the model takes, it has three and says so."""
+    note = "; 3 channels: change it if your model takes others" if channels is None else ""
+    return f"x = torch.zeros(1, {channels or 3}, {side}, {side})  # an image in the size that the model takes{note}\n"
 
 
 def is_class_of_somebody(kind: str) -> bool:
