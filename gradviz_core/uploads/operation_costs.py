@@ -25,7 +25,7 @@ USUAL = 100
 """Operations for each element where the table names no other number."""
 PER_COMPARISON = 400
 """Operations for each element and each doubling of how many are sorted."""
-PER_TRANSFORMED = 100
+PER_TRANSFORMED = {"_fft_r2c": 100, "_fft_c2c": 100, "_fft_c2r": 200}
 """Operations for each element and each doubling of how many are transformed, of one Fourier transform."""
 PER_POINT = 400
 """Operations for each number that is read from between pixels for a box."""
@@ -64,9 +64,9 @@ _PER_ELEMENT: dict[str, int] = {
         upsample_bilinear2d upsample_linear1d upsample_nearest2d where xlogy
         """,
         1_100: """
-        adaptive_max_pool2d adaptive_max_pool3d bernoulli cosh fmax fmin index_add kthvalue logspace masked_fill
-        masked_scatter maximum median minimum nanmedian pow scatter scatter_add sinc sinh std_mean take var_mean
-        upsample_bicubic2d upsample_trilinear3d
+        adaptive_max_pool2d adaptive_max_pool3d bernoulli blackman_window cosh fmax fmin index_add kthvalue logspace
+        masked_fill masked_scatter maximum median minimum nanmedian pow scatter scatter_add sinc sinh std_mean take
+        var_mean upsample_bicubic2d upsample_trilinear3d
         """,
         3_600: """
         _unsafe_index _unsafe_index_put _index_put_impl acosh asinh exponential gather index index_put kaiser_window
@@ -77,7 +77,6 @@ _PER_ELEMENT: dict[str, int] = {
     for name in names.split()
 }
 _SORTING = frozenset("sort argsort msort topk mode unique_consecutive".split())
-_TRANSFORMS = frozenset({"_fft_r2c", "_fft_c2c", "_fft_c2r"})
 _BOXES = frozenset({"roi_align", "ps_roi_align", "roi_pool", "ps_roi_pool"})
 _SEARCHING = {"bucketize": 1, "searchsorted": 0}
 """Place of the sorted numbers among the arguments."""
@@ -97,11 +96,10 @@ def operations(func: OpOverload[..., Any], args: Sequence[Any], given: list[Tens
         return PER_POINT_OF_A_FILTER * _deformed(*given[:3])
     if name in _BOXES:
         return PER_POINT * _points(given[0], given[1], named)
-    if name in _TRANSFORMS and made:
-        return PER_TRANSFORMED * max(read, written) * _doublings(max(read, written))
+    if name in PER_TRANSFORMED and made:
+        return PER_TRANSFORMED[name] * max(read, written) * _doublings(max(read, written))
     if "pool" in name and "kernel_size" in named and made:
-        window = math.prod(_of_each_axis(named["kernel_size"], made[0].dim() - 2))
-        return max(USUAL * read, PER_WINDOW * made[0].numel() * window)
+        return max(USUAL * read, PER_WINDOW * made[0].numel() * _window(given[0], named))
     if is_mutable(func) and given:
         read = max(read, given[0].untyped_storage().nbytes() // 4)  # the way back copies all of it
     return _PER_ELEMENT.get(name, USUAL) * max(read, written)
@@ -157,6 +155,13 @@ def _of_each_axis(kernel: int | Sequence[int], axes: int) -> Sequence[int]:
     """The sides of a window; one number stands for all of them."""
     sides = [kernel] if isinstance(kernel, int) else kernel
     return [*sides] * axes if len(sides) == 1 else sides
+
+
+def _window(x: Tensor, named: Mapping[str, Any]) -> int:
+    """Numbers that a pooling reads for each result: the kernel, as far as it meets the picture and its padding."""
+    axes = x.dim() - 2
+    kernel, padding = _of_each_axis(named["kernel_size"], axes), _of_each_axis(named.get("padding", 0), axes)
+    return math.prod(min(side, size + 2 * more) for side, size, more in zip(kernel, x.shape[2:], padding, strict=True))
 
 
 def _deformed(x: Tensor, weight: Tensor, offset: Tensor) -> int:

@@ -133,3 +133,114 @@ def test_a_number_of_what_the_model_overwrites_is_refused(pyramid: tuple[nn.Modu
 
     with pytest.raises(QuestionError, match="a constant that it takes a number from"):
         cost.check(exported.read(bent(pyramid[1], overwrite)).module, tuple(IMAGE.shape))
+
+
+class Overwrites(nn.Module):
+    """Takes a number from a tensor made of a constant, which ``write`` may change first."""
+
+    pair: Tensor
+
+    def __init__(self, write: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.write = write
+        self.register_buffer("pair", torch.tensor([1.0, 2.0]))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.write(self.pair).select(0, 0).item()
+
+
+def through_a_view(pair: Tensor) -> Tensor:
+    copy = pair.clone()
+    copy[0].mul_(3)
+    return copy
+
+
+def through_a_view_of_a_view(pair: Tensor) -> Tensor:
+    copy = pair.clone()
+    copy.view(2, 1)[:1].squeeze(1).add_(3)
+    return copy
+
+
+def by_copying(pair: Tensor) -> Tensor:
+    copy = pair.clone()
+    copy[:1].copy_(torch.full((1,), 5.0))
+    return copy
+
+
+def by_index(pair: Tensor) -> Tensor:
+    copy = pair.clone()
+    copy.view(2).index_put_((torch.tensor([0]),), torch.tensor(7.0))
+    return copy
+
+
+def of_a_detached_copy(pair: Tensor) -> Tensor:
+    copy = pair.clone()
+    copy.detach().mul_(3)
+    return copy.unsqueeze(1).squeeze(1)
+
+
+def of_the_constant(pair: Tensor) -> Tensor:
+    pair[0].mul_(1)
+    return pair
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        through_a_view,
+        through_a_view_of_a_view,
+        by_copying,
+        by_index,
+        of_a_detached_copy,
+        of_the_constant,
+    ],
+)
+def test_a_number_of_what_is_changed_in_place_is_refused(write: Callable[[Tensor], Tensor]) -> None:
+    found = exported.read(exported_bytes(Overwrites(write), IMAGE)).module
+    for run in (lambda: cost.check(found, tuple(IMAGE.shape)), lambda: found(IMAGE)):
+        with pytest.raises(QuestionError, match="a constant that it takes a number from"):
+            run()
+
+
+def test_another_clone_may_be_changed() -> None:
+    def write(pair: Tensor) -> Tensor:
+        pair.clone()[0].mul_(3)
+        return pair.clone()
+
+    module = Overwrites(write)
+    found = exported.read(exported_bytes(module, IMAGE)).module
+    cost.check(found, tuple(IMAGE.shape))
+    assert torch.equal(found(IMAGE), IMAGE)
+
+
+def test_a_number_of_what_changes_without_a_trace_is_refused() -> None:
+    """PyTorch does not count a write through ``unsafe_chunk``, so no run could notice it."""
+
+    def write(pair: Tensor) -> Tensor:
+        copy = pair.clone()
+        torch.unsafe_chunk(copy, 2)[0].mul_(3)
+        return copy
+
+    with pytest.raises(BadModel, match=r"and unsafe_chunk \(test_known_numbers.py:\d+ .*\) lets the model change"):
+        exported.read(exported_bytes(Overwrites(write), IMAGE))
+
+
+def test_a_number_of_a_weight_that_changes_under_another_name_is_refused() -> None:
+    """Two weights may be parts of the same bytes."""
+
+    class Tied(nn.Module):
+        read: Tensor
+        written: Tensor
+
+        def __init__(self) -> None:
+            super().__init__()
+            both = torch.tensor([1.0, 2.0])
+            self.register_buffer("read", both)
+            self.register_buffer("written", both[:1])
+
+        def forward(self, x: Tensor) -> Tensor:
+            self.written.mul_(1)
+            return x * self.read.select(0, 0).item()
+
+    with pytest.raises(QuestionError, match="a constant that it takes a number from"):
+        exported.read(exported_bytes(Tied(), IMAGE)).module(IMAGE)

@@ -142,7 +142,7 @@ class GraphModule:
             input=self._input,
             input_shape=self.input_shape,
             weights=self._bound,
-            read_from=known.sources,
+            read_from=known.read_from,
             outputs=self._outputs,
             tree=self._tree(len(self._outputs)),
         )

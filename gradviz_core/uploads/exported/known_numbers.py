@@ -1,7 +1,9 @@
 """Numbers that a graph takes out of its weights with ``item()``.
 
 They stand in the file, so they are known before anything runs. A number that depends on the image is refused, since
-what a pass takes could not be told from shapes.
+what a pass takes could not be told from shapes. So is a number that the model changes in place: PyTorch counts the
+writes to what each number was taken from, its clones and views, and ``program.py`` refuses a run that writes there. A
+view whose writes PyTorch does not count is refused here.
 """
 
 from __future__ import annotations
@@ -26,6 +28,8 @@ _VIEWS = frozenset(
     """.split()
 )
 """What gives no more numbers than it gets, and the same ones."""
+_UNCOUNTED = frozenset("_unsafe_view unsafe_chunk unsafe_split unsafe_split_with_sizes".split())
+"""Views whose writes PyTorch does not count as writes to what they are views of."""
 _RAISED = (RuntimeError, ValueError, TypeError, IndexError, KeyError, AttributeError)
 """What torch raises for a view that does not suit, and Python where the file does not say what it should."""
 
@@ -36,21 +40,24 @@ class Known:
 
     nodes: tuple[Node, ...]
     """Without those that take a number out of a weight."""
-    sources: frozenset[int]
-    """Places of the weights that the numbers were taken out of, which must not change."""
+    read_from: frozenset[int]
+    """Places that the numbers were taken out of: weights, what shares memory with them, views and clones. None of it
+    may change."""
 
 
 def put_in(nodes: Sequence[Node], weights: Mapping[int, Tensor], tensors: set[int]) -> Known:
     """The graph with each number where ``item()`` was asked for it; ``tensors`` are the places of tensors.
 
     Raises:
-        BadModel: a number is not one out of a small weight.
+        BadModel: a number is not one out of a small weight, or could change without a trace.
     """
     needed = _needed(nodes)
     values: dict[int, Any] = {
         slot: each for slot, each in weights.items() if slot in needed and each.numel() <= _LARGEST
     }
-    sources = frozenset(values)
+    sources = list(values.values())
+    shared = {slot for slot, each in weights.items() if any(_share_memory(each, known) for known in sources)}
+    _check_writes(nodes, needed | shared)
     kept = []
     for node in nodes:
         if node.target == ITEM:
@@ -61,7 +68,7 @@ def put_in(nodes: Sequence[Node], weights: Mapping[int, Tensor], tensors: set[in
         if needed.intersection(node.makes()):
             _compute(node, values)
         kept.append(replace(node, arguments={name: _filled(each, values) for name, each in node.arguments.items()}))
-    return Known(tuple(kept), sources)
+    return Known(tuple(kept), frozenset(needed | shared))
 
 
 def _needed(nodes: Sequence[Node]) -> set[int]:
@@ -71,6 +78,32 @@ def _needed(nodes: Sequence[Node]) -> set[int]:
         if node.target == ITEM or (node.target.removeprefix("aten.") in _VIEWS and needed.intersection(node.makes())):
             needed.update(node.uses())
     return needed
+
+
+def _check_writes(nodes: Sequence[Node], needed: set[int]) -> None:
+    """Raises for a graph that writes in place, and has a view of the places ``needed`` whose writes are not counted."""
+    if not any(_name(node).endswith("_") for node in nodes):
+        return
+    reached = set(needed)
+    for node in nodes:
+        if node.target == ITEM or not reached.intersection(node.uses()):
+            continue
+        if _name(node) in _UNCOUNTED:
+            where = f" ({node.source})" if node.source else ""
+            raise BadModel(
+                f"The model makes a number of a tensor with item(), and {_name(node)}{where} lets the model change "
+                "that tensor unseen. Make it a Python number in __init__."
+            )
+        reached.update(node.makes())
+
+
+def _name(node: Node) -> str:
+    """Without its namespace and overload."""
+    return node.target.split(".")[1]
+
+
+def _share_memory(one: Tensor, other: Tensor) -> bool:
+    return one.untyped_storage().data_ptr() == other.untyped_storage().data_ptr()
 
 
 def _number(node: Node, values: Mapping[int, Any]) -> float:

@@ -3,7 +3,7 @@ differentiation."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -47,7 +47,7 @@ class Plan:
     weights: Mapping[int, str]
     """Full name of each weight, by its place."""
     read_from: frozenset[int]
-    """Places of weights that numbers were taken out of when the file was read."""
+    """Places that numbers were taken out of when the file was read: weights, their views and clones."""
     outputs: tuple[object, ...]
     """Place of each output; what is no place is the output itself."""
     tree: Tree
@@ -90,30 +90,35 @@ class Program(AuthorsModule):
         layers: dict[str, nn.Module] = dict(self.named_modules())
         values: list[Any] = [None] * plan.places
         values[plan.input] = x
-        versions = []
+        versions: list[tuple[Tensor, int]] = []
         for slot, name in plan.weights.items():
             owner, _, leaf = name.rpartition(".")
             values[slot] = weight = weight_of(layers[owner], leaf)
-            versions.append((weight, version(weight), slot in plan.read_from))
+            if slot in plan.read_from or isinstance(weight, nn.Parameter):
+                versions.append((weight, version(weight)))
         for mode, stretch in groupby(enumerate(plan.nodes), lambda pair: pair[1].mode):
             with mode.entered():
                 for at, node in stretch:
                     give_way()
                     running.set(Running(node.source, plan.within[at]))
                     _keep(values, node, _computed(node, values, x.device))
+                    versions += _versions(plan.read_from.intersection(node.makes()), values)
                     for call in plan.calls.get(at, ()):
                         _pass_through(layers[call.path], call, values)
+                        versions += _versions(plan.read_from.intersection(call.outputs.values()), values)
                     for slot in plan.done.get(at, ()):
                         values[slot] = None
-        if any(
-            (read or isinstance(weight, nn.Parameter)) and version(weight) != before
-            for weight, before, read in versions
-        ):
+        if any(version(tensor) != before for tensor, before in versions):
             raise QuestionError(
                 "This model changes its own parameters, or a constant that it takes a number from, when it runs, so "
                 "each run would give a different answer."
             )
         return plan.tree.filled([values[out.slot] if isinstance(out, Place) else out for out in plan.outputs])
+
+
+def _versions(slots: Iterable[int], values: list[Any]) -> list[tuple[Tensor, int]]:
+    """The tensors at these places, and how often each was written to."""
+    return [(values[slot], version(values[slot])) for slot in slots if isinstance(values[slot], Tensor)]
 
 
 def _check_shape(x: Tensor, wanted: tuple[int | None, ...]) -> None:
