@@ -98,6 +98,11 @@ def test_products_are_counted_as_the_arithmetic_that_they_are(
         (nn.MaxPool2d(50, stride=1), (1, 1, 100, 100), 1, 200 * 50 * 50 * 51 * 51),
         (nn.MaxPool2d(2), (1, 1, 100, 100), 1, 200 * 10_000),
         (nn.AvgPool1d(4), (1, 2, 64), 3, 200 * 2 * 64),
+        # a mean reads what its window meets, here 3 x 3 numbers and one of padding around them
+        (nn.AvgPool2d(2560, padding=0, ceil_mode=True), (1, 8, 7, 7), 1, 200 * 8 * 7 * 7),
+        (nn.AvgPool2d((4, 2560), padding=(1, 1), ceil_mode=True), (1, 8, 3, 3), 1, 200 * 8 * 1 * 4 * 5),
+        (lambda x: aten.avg_pool2d.default(x, [5], [5]), (8, 15, 15), 1, 200 * 8 * 15 * 15),  # one picture alone
+        (nn.MaxPool2d(50, ceil_mode=True), (1, 8, 7, 7), 1, 200 * 8 * 50 * 50),
         # n log n: 4,096 is two to the power of 12, and 100 lies below two to the power of 7
         (lambda x: x.sort(1)[0], (1, 4096), 1, 400 * 4096 * 12),
         (lambda x: x.sort(-1)[0], (40, 100), 1, 400 * 4000 * 7),

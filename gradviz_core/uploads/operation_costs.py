@@ -99,7 +99,7 @@ def operations(func: OpOverload[..., Any], args: Sequence[Any], given: list[Tens
     if name in PER_TRANSFORMED and made:
         return PER_TRANSFORMED[name] * max(read, written) * _doublings(max(read, written))
     if "pool" in name and "kernel_size" in named and made:
-        return max(USUAL * read, PER_WINDOW * made[0].numel() * _window(given[0], named))
+        return max(USUAL * read, PER_WINDOW * made[0].numel() * _window(name, given[0], named))
     if is_mutable(func) and given:
         read = max(read, given[0].untyped_storage().nbytes() // 4)  # the way back copies all of it
     return _PER_ELEMENT.get(name, USUAL) * max(read, written)
@@ -157,11 +157,14 @@ def _of_each_axis(kernel: int | Sequence[int], axes: int) -> Sequence[int]:
     return [*sides] * axes if len(sides) == 1 else sides
 
 
-def _window(x: Tensor, named: Mapping[str, Any]) -> int:
-    """Numbers that a pooling reads for each result: the kernel, as far as it meets the picture and its padding."""
-    axes = x.dim() - 2
+def _window(name: str, x: Tensor, named: Mapping[str, Any]) -> int:
+    """Numbers that a pooling reads for each result: those of the kernel. A mean reads them only where the kernel meets
+    the picture and its padding; the largest in one dimension is looked for step by step, wherever they lie."""
+    axes = next(int(letter) for letter in name if letter.isdigit())
     kernel, padding = _of_each_axis(named["kernel_size"], axes), _of_each_axis(named.get("padding", 0), axes)
-    return math.prod(min(side, size + 2 * more) for side, size, more in zip(kernel, x.shape[2:], padding, strict=True))
+    if "avg" in name:
+        kernel = [min(side, size + 2 * p) for side, size, p in zip(kernel, x.shape[-axes:], padding, strict=True)]
+    return math.prod(kernel)
 
 
 def _deformed(x: Tensor, weight: Tensor, offset: Tensor) -> int:
