@@ -203,6 +203,13 @@ def seen(steps: Preprocessing) -> Caption:
     )
 
 
+def beside(steps: Preprocessing) -> Caption:
+    """Under the same image where it stands beside another picture for comparison."""
+    return (
+        seen(steps) if steps.banded else Caption("The image as the network sees it.", "", (), how_to_read.NETWORK_SEES)
+    )
+
+
 def _bands_seen(steps: Preprocessing, size: str, step: str, mean: str, std: str) -> Caption:
     shown, scaled = steps.shown_bands, "scaled from the 2nd percentile of its numbers to the 98th"
     which = (

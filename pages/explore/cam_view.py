@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from gradviz_core.drawing import captions, figures, how_to_read, snippets
+from gradviz_core.drawing import captions, figures, snippets
 from gradviz_core.drawing.screen.arrays import blocks_of
 from gradviz_core.drawing.screen.seen import seen
 from gradviz_core.types import AboutAModel, CamsAnswer, CamsQuestion, GradientQuestion, SiteInfo
@@ -81,7 +81,7 @@ def draw(
     with right:
         facts.line(*cams.facts_of(answer, info, place))
         with st.container(key="not_printed"):
-            words = captions.Caption("The image as the network sees it.", "", (), how_to_read.NETWORK_SEES)
+            words = captions.beside(choice.survey.card.preprocessing)
             panel.picture(
                 panel.Picture(figures.image(picture.pixels, blocks=picture.blocks, height=380), words), "image"
             )

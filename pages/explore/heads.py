@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import cast
 
-from gradviz_core.drawing import cam_figures, captions, fields, figures, head_figures, head_words, how_to_read, snippets
+from gradviz_core.drawing import cam_figures, captions, fields, figures, head_figures, head_words, snippets
 from gradviz_core.drawing.captions import number_text
 from gradviz_core.drawing.head_figures import HeadMap
 from gradviz_core.drawing.head_words import QUANTITIES, What
 from gradviz_core.drawing.screen.seen import seen
-from gradviz_core.types import AttendingAnswer, Site
+from gradviz_core.types import AttendingAnswer, Preprocessing, Site
 from gradviz_core.types.attending import MEAN
 from gradviz_core.types.patches import NO_PATCH
 from gradviz_core.types.sites import site_name
@@ -112,13 +112,12 @@ def one(answer: AttendingAnswer, labels: Sequence[str], number: int, head: int, 
     return Picture(figure, head_words.one(answer, labels, number, head, what, field), choose_patch(answer, number, row))
 
 
-def image(answer: AttendingAnswer, number: int, row: TokenNumbers | None) -> Picture:
+def image(answer: AttendingAnswer, number: int, row: TokenNumbers | None, steps: Preprocessing) -> Picture:
     """The image, with a mark on the middle of the patch that asks. A click chooses another."""
     whole, patch = seen(answer.arrays), answer.patch_of(number)
     cross = None if row is None or patch is None else row.centres.middle(patch, whole.size)
     figure = figures.image(whole.pixels, blocks=whole.blocks, cross=cross, height=380)
-    words = captions.Caption("The image as the network sees it.", "", (), how_to_read.NETWORK_SEES)
-    return Picture(figure, words, None if row is None else choose_patch(answer, number, row))
+    return Picture(figure, captions.beside(steps), None if row is None else choose_patch(answer, number, row))
 
 
 def choose_patch(answer: AttendingAnswer, number: int, row: TokenNumbers) -> Callable[[Click], None]:

@@ -43,7 +43,8 @@ def draw(choice: frame.ScoredChoice, layer_list: DeltaGenerator) -> None:
     with right:
         facts.line(*heads.facts_of(answer, number, head, what))
         with st.container(key="not_printed"):
-            panel.picture(heads.image(answer, number, answer.row(number, head, what)), "image")
+            row = answer.row(number, head, what)
+            panel.picture(heads.image(answer, number, row, choice.survey.card.preprocessing), "image")
     facts.notes(answer.notes)
 
     panel.header("Which head?")

@@ -20,7 +20,7 @@ from gradviz_core.drawing.captions import Caption
 from gradviz_core.drawing.screen import SiteMaps
 from gradviz_core.drawing.screen.seen import seen
 from gradviz_core.drawing.screen.site_maps import site_maps
-from gradviz_core.types import INPUT, Blocks, FlowAnswer, GradientAnswer, SiteInfo, SurveyAnswer
+from gradviz_core.types import INPUT, Blocks, FlowAnswer, GradientAnswer, Preprocessing, SiteInfo, SurveyAnswer
 from gradviz_core.types.looks import Look
 from gradviz_core.types.map_kinds import MAP_KINDS, MapKind, map_kind
 from gradviz_core.types.methods import PLAIN
@@ -163,9 +163,8 @@ def facts_of_method(view: SiteMaps) -> tuple[tuple[str, str], ...]:
     return tuple(("value", captions.number_text(value, 4)) for value in view.exact.values())
 
 
-def image(answer: GradientAnswer, view: SiteMaps) -> Picture:
+def image(answer: GradientAnswer, view: SiteMaps, steps: Preprocessing) -> Picture:
     """The image, for comparison. A click chooses the unit at that pixel."""
     image = seen(answer.arrays)
     figure = figures.image(image.pixels, blocks=image.blocks, height=380)
-    words = Caption("The image as the network sees it.", "", (), how_to_read.NETWORK_SEES)
-    return Picture(figure, words, sites.choose_under(view.planes, *image.size))
+    return Picture(figure, captions.beside(steps), sites.choose_under(view.planes, *image.size))

@@ -109,7 +109,7 @@ def draw(
             args=("pages/explore/neurons.py", {"site": info.site, **sites.unit_choices(channel, place)}),
         )
         with st.container(key="not_printed"):  # it would not fit on a sheet beside the channels
-            panel.picture(maps.image(answer, view), "image")
+            panel.picture(maps.image(answer, view, choice.survey.card.preprocessing), "image")
         naming.show_other_image(question)
     facts.notes(answer.notes)
     drawn = [
