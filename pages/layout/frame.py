@@ -172,8 +172,15 @@ def heading(title: str, sentence: str, implied: Mapping[str, str] | None = None,
 def begin(title: str, sentence: str) -> Choice:
     """Draw the page's heading, and read the choices; if they cannot be answered, show the error and end the page."""
     drawn = heading(title, sentence, beside=True)
-    with _or_end():
-        return _choice(cast(_Sidebar, st.session_state["sidebar"]), drawn)
+    sidebar = cast(_Sidebar, st.session_state["sidebar"])
+    try:
+        return _choice(sidebar, drawn)
+    except GradVizError as error:
+        with sidebar.card:
+            models.unasked(sidebar.model)
+        with st.container(key="refused"):
+            asking.say(error)
+        end()
 
 
 def begin_with_score(title: str, sentence: str) -> ScoredChoice:

@@ -113,6 +113,7 @@ SHEET = f"""
 .st-key-thumbnails {{ height: 8.2rem; overflow-y: auto; }}
 [class*="st-key-map_"] {{ min-height: 3.6rem; }}
 .st-key-score {{ min-height: 18rem; }}
+{elements.VIEW}:has(.st-key-refused) :is(.st-key-score, .st-key-model_card) {{ min-height: 0; }}
 .st-key-flow_room {{ min-height: 33rem; }}
 [class*="st-key-shown_"] {{ min-height: 4.2rem; }}
 .st-key-player {{ min-height: 5rem; }}

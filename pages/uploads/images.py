@@ -35,6 +35,8 @@ KINDS = (
 """Slices of scanners often have no ending."""
 WHAT = "a PNG, JPEG, WebP, AVIF, HEIC, BMP, TIFF, GIF, DICOM or .npy file"
 Range = tuple[float, float]
+_OF_NO_MATTER: Range = (0.0, 1.0)
+"""Stated for the arrays of a model that takes bands: these keep their numbers, and it takes no others."""
 SAMPLES_BYTES = 5_000_000
 """Most that the thumbnails of the samples hold together."""
 MOST_UPLOADS = 20
@@ -90,11 +92,13 @@ def sets(model: str) -> dict[str, tuple[str, ...]]:
 
 
 def pick(chosen: str, model: str) -> None:
-    """Thumbnails of the samples and of this session's uploads, what is known of the chosen one, and a way to upload
-    one more."""
+    """Thumbnails of this session's uploads and of the samples, none of which has bands, what is known of the chosen
+    one, and a way to upload one more."""
     st.markdown("Image")
-    thumbnails.pick([*_own(), *_groups(model)], chosen, lambda key: address.write({"image": key}))
-    if keys.kind(chosen) == keys.SAMPLE:
+    bands = uploaded.takes_bands(model)
+    if groups := [*_own(), *([] if bands else _groups(model))]:
+        thumbnails.pick(groups, chosen, lambda key: address.write({"image": key}))
+    if keys.kind(chosen) == keys.SAMPLE and not bands:
         _say(chosen, model)
     st.session_state.pop("images_refused", _Refused()).say()
     done = st.session_state.setdefault("images_uploaded", 0)  # a new popover is a closed one
@@ -175,15 +179,19 @@ def _choose_files(model: str) -> None:
         files = draw()
         if not files:
             return
-        asked = any(uploading.kind(file) == "npy" for file in files)
-        value_range = _range() if asked else None
-        if asked and not st.button("Use this array", key="upload_array", type="primary"):
+        arrays = 0 if uploaded.takes_bands(model) else sum(uploading.kind(file) == "npy" for file in files)
+        asked = arrays > 0
+        value_range = _range() if asked else _OF_NO_MATTER
+        button = "Use this array" if arrays == 1 else "Use these arrays"
+        if asked and not st.button(button, key="upload_array", type="primary"):
             return
     refused = _Refused(several=len(files) > 1)
     with st.spinner("Reading the image …" if len(files) == 1 else f"Reading {len(files)} images …"):
-        taken = [key for file in files if (key := _taken(file, value_range, refused))]
-        if len(taken) > 1:
-            _draw_small(taken, model, refused)
+        taken = [
+            key
+            for file in files
+            if (key := _taken(file, value_range, refused)) and _fits(key, file.name, model, refused)
+        ]
     if taken or not asked:  # an array may be read with another range
         for file in files:
             uploading.let_go(name, file)
@@ -233,13 +241,17 @@ def _taken(file: UploadedFile, value_range: Range | None, refused: _Refused) -> 
     return report.key
 
 
-def _draw_small(taken: list[str], model: str, refused: _Refused) -> None:
-    """Thumbnails of images that have come together, to click through."""
-    for key in taken:
-        try:
-            remember(key, asking.ask_in_part(SurveyQuestion(model=model, image=key)).pixels)
-        except GradVizError as error:
-            refused.add(error, "")
+def _fits(key: str, file: str, model: str, refused: _Refused) -> bool:
+    """Whether the model takes this image, which gets its thumbnail then. Where it cannot be told, the page that shows
+    the image says why."""
+    try:
+        remember(key, asking.ask_in_part(SurveyQuestion(model=model, image=key)).pixels)
+    except BadImage as error:
+        refused.add(error, file)
+        return False
+    except GradVizError:
+        return True
+    return True
 
 
 def _control() -> Control:

@@ -120,6 +120,15 @@ def link_to_saliency() -> None:
         )
 
 
+def unasked(model: str) -> None:
+    """What is known of a model on a page whose image it cannot be asked about."""
+    if steps := uploaded.preprocessing(model):
+        size, *_ = preprocessing.facts(steps)
+        st.caption(plain(f"input {size}"))
+    elif found := next((card for card in catalogue.presets() if card.key == model), None):
+        card(found)
+
+
 def card(card: ModelCard) -> None:
     """One line, and the rest behind a button."""
     st.caption(plain(model_line(card)))

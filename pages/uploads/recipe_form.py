@@ -105,7 +105,7 @@ def _use(recipe: Recipe, *, again: bool) -> None:
     question = SurveyQuestion(model=key, image=address.read("image") or images.suited(key))
     with suppress(UnknownImage, BadImage):  # no fault of the model: the page will say so
         answer_cache().get(question_to_json(question), lambda: client.ask(question))
-    uploaded.remember_model(key, recipe.title)
+    uploaded.remember_model(key, recipe)
     if again:
         address.exchange_model(key)
     else:

@@ -9,8 +9,8 @@ import streamlit as st
 from gradviz_core.compute import client
 from gradviz_core.errors import GradVizError
 from gradviz_core.images import depth_words
-from gradviz_core.types import keys
-from gradviz_core.types.cards import ImageFile, ImageReport, ModelReport
+from gradviz_core.types import Preprocessing, keys
+from gradviz_core.types.cards import ImageFile, ImageReport, ModelReport, Recipe
 
 
 def is_key(key: str) -> bool:
@@ -23,16 +23,28 @@ def models() -> list[str]:
     return list(reversed(_titles()))
 
 
-def remember_model(key: str, title: str) -> None:
+def remember_model(key: str, recipe: Recipe) -> None:
     """Put an uploaded model into the list."""
-    _titles()[key] = title
+    _titles()[key] = recipe.title
+    _steps()[key] = recipe.preprocessing
+
+
+def preprocessing(key: str) -> Preprocessing | None:
+    """How an image becomes the input of a model in the list; None for a model that is not there."""
+    return _steps().get(key)
+
+
+def takes_bands(key: str) -> bool:
+    """Whether this is a model of the list whose input has bands, neither grey nor colours."""
+    steps = preprocessing(key)
+    return steps is not None and steps.banded
 
 
 def look_up(key: str) -> None:
-    """Find the title of a model that came by its address; one that is not there has none."""
+    """Find the recipe of a model that came by its address; one that is not there has none."""
     if is_key(key) and key not in _titles():
         with suppress(GradVizError):
-            remember_model(key, client.recipe(key).title)
+            remember_model(key, client.recipe(key))
 
 
 def words(key: str) -> str:
@@ -48,6 +60,12 @@ def short(key: str) -> str:
 def _titles() -> dict[str, str]:
     titles: dict[str, str] = st.session_state.setdefault("models", {})
     return titles
+
+
+def _steps() -> dict[str, Preprocessing]:
+    """The preprocessing of each model in the list."""
+    steps: dict[str, Preprocessing] = st.session_state.setdefault("model_steps", {})
+    return steps
 
 
 def reports() -> dict[str, ModelReport]:
