@@ -100,7 +100,9 @@ def pick(chosen: str, model: str) -> None:
         thumbnails.pick(groups, chosen, lambda key: address.write({"image": key}))
     if keys.kind(chosen) == keys.SAMPLE and not bands:
         _say(chosen, model)
-    st.session_state.pop("images_refused", _Refused()).say()
+    refused: _Refused = st.session_state.get("images_refused", _Refused())
+    if refused.beside == chosen:
+        refused.say()
     done = st.session_state.setdefault("images_uploaded", 0)  # a new popover is a closed one
     with st.popover("Upload an image", icon=":material/upload:", width="stretch", key=f"upload_image_{done}"):
         _choose_files(model)
@@ -172,7 +174,8 @@ def _small_samples() -> LruCache[str]:
 
 
 def _choose_files(model: str) -> None:
-    """The uploader, or the camera; what is wrong with a file is said below it, until the next thing that is done."""
+    """The uploader, or the camera; what is wrong with a file is said below it, until the next thing that is done;
+    where another was taken, as long as that is shown."""
     name, draw = ("photo", _camera) if camera.wanted() else ("upload", _uploader)
     place = st.empty()
     with place.container():
@@ -200,6 +203,7 @@ def _choose_files(model: str) -> None:
     if not taken:
         refused.say()
         return
+    refused.beside = taken[0]
     st.session_state["images_refused"] = refused
     address.write({"image": taken[0]})
     st.session_state["images_uploaded"] += 1
@@ -212,6 +216,8 @@ class _Refused:
 
     several: bool = False
     """Whether each sentence says which file it is about."""
+    beside: str = ""
+    """Key of the image that was taken from among them: they are named as long as it is shown."""
     said: list[tuple[str, str]] = field(default_factory=list)
 
     def add(self, error: GradVizError, file: str) -> None:
