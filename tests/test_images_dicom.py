@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 import tracemalloc
 import zlib
 from pathlib import Path
@@ -17,9 +18,11 @@ from pydicom.pixels.processing import apply_color_lut, apply_rescale, apply_wind
 from pydicom.uid import UID
 
 from gradviz_core import images
+from gradviz_core.errors import BadImage
 from gradviz_core.images import formats, slices
-from gradviz_core.images.formats import dicom, dicom_elements
+from gradviz_core.images.formats import dicom, dicom_elements, dicom_pixels
 from gradviz_core.types.cards import SliceFile
+from gradviz_core.uploads.next_steps import FILE
 from tests.image_files import decoded, refusal
 
 EXAMPLES = Path(pydicom.__file__).parent / "data" / "test_files"
@@ -240,6 +243,59 @@ def test_run_lengths_that_stand_for_more_than_the_picture_are_refused() -> None:
     at = data.index(b"\xfe\xff\0\xe0", table + 4) + 8 + 64  # behind the table of places, and the header
     data[at : at + 2000] = b"\x81\0" * 1000
     assert "broken" in refusal(lambda: images.inspect(bytes(data)))
+
+
+@pytest.mark.parametrize("group", ["SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"])
+@pytest.mark.parametrize("syntax", [dicom.IMPLICIT, dicom.EXPLICIT, dicom.BIG_ENDIAN])
+@pytest.mark.parametrize("unsaid", [False, True], ids=["with its length", "up to its end"])
+def test_slope_and_window_of_a_group_of_frames_are_not_passed_over(group: str, syntax: str, unsaid: bool) -> None:
+    def refused(**sequences: pydicom.Dataset) -> str:
+        said = pydicom.Dataset()
+        for name, item in sequences.items():
+            setattr(said, name, [item])
+        data = written_as(syntax, NUMBERS, **{group: pydicom.Sequence([said])})
+        if unsaid:
+            whole = pydicom.dcmread(io.BytesIO(data))
+            whole[group].is_undefined_length = True
+            out = io.BytesIO()
+            whole.save_as(out)
+            data = out.getvalue()
+        return refusal(lambda: images.inspect(data, (-160, 240)))
+
+    scale, window = pydicom.Dataset(), pydicom.Dataset()
+    scale.RescaleSlope, scale.RescaleIntercept, scale.RescaleType = 2, -1024, "HU"
+    window.WindowCenter, window.WindowWidth = 40, 400
+    assert "its slope and intercept in its functional groups" in refused(PixelValueTransformationSequence=scale)
+    assert "its window in its functional groups" in refused(FrameVOILUTSequence=window)
+
+
+def test_the_lines_for_a_group_of_frames_give_its_values(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said, scale = pydicom.Dataset(), pydicom.Dataset()
+    scale.RescaleSlope, scale.RescaleIntercept = 2, -1024
+    said.PixelValueTransformationSequence = [scale]
+    frames = np.stack([NUMBERS, NUMBERS[::-1]])[..., None].astype(np.uint16)
+    data = slice_of(frames, NumberOfFrames=2, SharedFunctionalGroupsSequence=[said])
+    with pytest.raises(BadImage) as caught:
+        images.inspect(data)
+    (tmp_path / "file.dcm").write_bytes(data)
+    monkeypatch.chdir(tmp_path)
+    exec(caught.value.code.replace(FILE, "file.dcm"), {})
+    np.testing.assert_array_equal(np.load("slice.npy"), 2.0 * NUMBERS.astype(np.uint16) - 1024)
+
+
+def test_elements_without_end_are_refused_at_once() -> None:
+    start = bytes(128) + b"DICM"
+    assert "broken" in refusal(lambda: images.inspect(start + b"\2\0\x11\0UL\0\0" * 1001 + bytes(20)))
+    with pytest.raises(ValueError, match="too many elements"):
+        dicom_elements.of_meta(start + b"\2\0\x11\0UL\0\0" * 1001)
+
+
+def test_run_lengths_that_stand_for_nothing_are_refused_from_their_length() -> None:
+    piece = struct.pack("<16I", 1, 64, *[0] * 14) + b"\x80" * 300
+    items = b"".join(struct.pack("<HHI", 0xFFFE, 0xE000, len(each)) + each for each in (b"", piece))
+    element = dicom_elements.Element(dicom_elements.PIXELS, b"OB", 0, None)
+    with pytest.raises(ValueError, match="more run lengths than"):
+        dicom_pixels.of_first_frame(items, element, 64, compressed=True)
 
 
 def test_a_forged_note_is_no_note() -> None:

@@ -46,6 +46,10 @@ _ALLOCATED, _STORED, _HIGH, _SIGNED, _PADDING = (0x00280000 | n for n in (0x100,
 _CENTRE, _WIDTH, _INTERCEPT, _SLOPE, _CURVE = (0x00280000 | n for n in (0x1050, 0x1051, 0x1052, 0x1053, 0x1056))
 PALETTE = tuple(0x00280000 | n for n in (0x1101, 0x1102, 0x1103, 0x1201, 0x1202, 0x1203))
 """Three descriptions of a table, for red, green and blue, and the three tables."""
+_GROUPS = {0x52009229: "SharedFunctionalGroupsSequence", 0x52009230: "PerFrameFunctionalGroupsSequence"}
+"""What files of many frames say of all of them, and of each one."""
+_SCALED, _WINDOWED = 0x9145, 0x9132
+"""Sequences of group 0028 in these: slope and intercept, and the window."""
 _LONGEST_VALUE = 1 << 18
 _GREY, _COLOURS = ("MONOCHROME1", "MONOCHROME2"), ("RGB", "YBR_FULL", "YBR_FULL_422")
 _HALVED = "YBR_FULL_422"
@@ -161,6 +165,8 @@ class _Values:
     def __init__(self, order: Literal["<", ">"]) -> None:
         self.order = order
         self.raw: dict[int, bytes] = {}
+        self.scaled_in, self.windowed_in = "", ""
+        """Which group holds slope and intercept, and which the window."""
 
     def number(self, tag: int, otherwise: int | None = None) -> int:
         raw = self.raw.get(tag, b"")
@@ -195,8 +201,11 @@ _NOTICED = frozenset({_MODALITY_TABLE, _WINDOW_TABLE})
 
 def _values(data: bytes, at: int, written: Syntax) -> tuple[_Values, Element | None]:
     """What is needed, and the element with the pixels."""
-    values = _Values(written.order)
+    values, before = _Values(written.order), None
     for element in elements.of_data(data, at, written):
+        if before is not None and before.tag in _GROUPS:
+            _look_into(_GROUPS[before.tag], data[before.start : element.start], values)
+        before = element
         if element.tag in elements.ANY_PIXELS:
             return values, element
         if element.tag in _NOTICED:
@@ -204,6 +213,29 @@ def _values(data: bytes, at: int, written: Syntax) -> tuple[_Values, Element | N
         elif element.tag in _NEEDED and element.length is not None and element.length <= _LONGEST_VALUE:
             values.raw[element.tag] = data[element.start : element.start + element.length]
     return values, None
+
+
+def _look_into(name: str, group: bytes, values: _Values) -> None:
+    """Note what a group of frames says of its numbers, by the tags of the sequences that say it."""
+    if struct.pack(values.order + "HH", 0x28, _SCALED) in group:
+        values.scaled_in = name
+    if struct.pack(values.order + "HH", 0x28, _WINDOWED) in group:
+        values.windowed_in = name
+
+
+def _check_groups(values: _Values, frames: int) -> None:
+    """Raises for slope, intercept or window in a group of frames: without them the picture would be another."""
+    found = "file.pixel_array" + ("[0]" if frames > 1 else "")
+    if values.scaled_in:
+        said = f"file.{values.scaled_in}[0].PixelValueTransformationSequence[0]"
+        found = f"pydicom.pixels.apply_rescale({found}, {said})"
+    if values.scaled_in or values.windowed_in:
+        what = "its slope and intercept" if values.scaled_in else "its window"
+        raise BadImage(
+            f"The DICOM file has {what} in its functional groups, which are not supported. Save its values in Python, "
+            "upload slice.npy, and enter its range.",
+            next_steps.numbers_of_dicom(found),
+        )
 
 
 def _slice(syntax: str, values: _Values, data: bytes, pixels: Element) -> Slice:
@@ -220,6 +252,8 @@ def _slice(syntax: str, values: _Values, data: bytes, pixels: Element) -> Slice:
             "upload slice.npy, and enter its range.",
             next_steps.numbers_of_dicom("pydicom.pixels.apply_modality_lut(file.pixel_array, file)"),
         )
+    frames = max(1, int(values.decimal(_FRAMES, 1.0)))
+    _check_groups(values, frames)
     per_pixel = 2 if photometric == _HALVED else samples
     length = -(-rows * columns * per_pixel * allocated // 8)
     slope = values.decimal(_SLOPE, 1.0)
@@ -236,7 +270,7 @@ def _slice(syntax: str, values: _Values, data: bytes, pixels: Element) -> Slice:
         stored=min(allocated, max(1, values.number(_STORED, allocated))),
         high=values.number(_HIGH, values.number(_STORED, allocated) - 1),
         signed=values.number(_SIGNED, 0) & 1,
-        frames=max(1, int(values.decimal(_FRAMES, 1.0))),
+        frames=frames,
         slope=slope or 1.0,
         intercept=values.decimal(_INTERCEPT, 0.0),
         window=window,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 SIGNATURE_AT, SIGNATURE = 128, b"DICM"
-_MOST = 300_000
+_MOST, _MOST_OF_META = 300_000, 1_000
 _UNDEFINED = 0xFFFFFFFF
 _ITEM, _ITEM_ENDS, _SEQUENCE_ENDS = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 _LONG = frozenset({b"OB", b"OW", b"OF", b"OD", b"OL", b"OV", b"SQ", b"UC", b"UR", b"UT", b"UN", b"SV", b"UV"})
@@ -66,15 +66,21 @@ def head(data: bytes, at: int, syntax: Syntax) -> Element:
 
 
 def of_meta(data: bytes) -> tuple[dict[int, bytes], int]:
-    """The values of the elements that tell how the file is written, and where the others start."""
+    """The values of the elements that tell how the file is written, and where the others start.
+
+    Raises:
+        struct.error, ValueError: the file breaks off, or has too many of them.
+    """
     at, values = SIGNATURE_AT + len(SIGNATURE), dict[int, bytes]()
-    while data[at : at + 2] == _META:
+    for _ in range(_MOST_OF_META):
+        if data[at : at + 2] != _META:
+            return values, at
         element = head(data, at, Syntax())
         if element.length is None:
             raise ValueError("no length")
         at = element.start + element.length
         values.setdefault(element.tag, data[element.start : at])
-    return values, at
+    raise ValueError("too many elements")
 
 
 def of_data(data: bytes, at: int, syntax: Syntax) -> Iterator[Element]:

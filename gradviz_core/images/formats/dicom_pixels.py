@@ -48,6 +48,8 @@ def _check_run_lengths(piece: bytes, length: int) -> None:
             "Unpack it in Python, and upload plain.dcm.",
             next_steps.unpacked_dicom(""),
         )
+    if len(piece) > 2 * length + 2 * _HEADER:  # a byte in a run of its own takes two
+        raise ValueError("more run lengths than the picture has numbers")
     (count,) = struct.unpack_from("<I", piece)
     if not 1 <= count <= _MOST_SEGMENTS:
         raise ValueError("segments")
