@@ -13,6 +13,7 @@ import torchvision
 from torch import Tensor, nn
 
 from gradviz_core.errors import BadModel
+from gradviz_core.models import timm_shapes
 from gradviz_core.uploads import model_files, weights_files
 from gradviz_core.uploads.weights_files import dialects
 
@@ -98,9 +99,12 @@ def assert_same_tensors(one: bytes, other: bytes) -> None:
         ("resnet50d", "is missing"),
     ],
 )
-def test_what_torchvision_does_not_have_is_refused(name: str, said: str) -> None:
+def test_what_torchvision_does_not_have_is_refused_without_timm(
+    name: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with torch.device("meta"):
         state = timm.create_model(name).state_dict()
+    monkeypatch.setattr(timm_shapes, "is_installed", lambda: False)
     with pytest.raises(BadModel, match=said):
         model_files.inspect(saved({key: torch.zeros(value.shape) for key, value in state.items()}))
 

@@ -36,6 +36,8 @@ class Node:
     """Whether arguments are passed by name; the arithmetic of sizes takes them in order."""
     outputs: tuple[Slots, ...]
     mode: Mode
+    stretch: int
+    """Between which two ends of regions it lies: two regions in a row are entered one by one."""
     stack: tuple[Entry, ...] | None
     """Calls of modules that it belongs to, outermost first; None where the file does not say."""
     source: str
@@ -75,6 +77,7 @@ class GraphReader:
     def __init__(self) -> None:
         self.nodes: list[Node] = []
         self.places = 0
+        self._stretch = 0
         self.scope = Scope()
         self.tensor_places: set[int] = set()
         """Places that hold tensors; others hold sizes."""
@@ -129,6 +132,7 @@ class GraphReader:
             by_name=bool(operation.types),
             outputs=outputs,
             mode=mode,
+            stretch=self._stretch,
             stack=read_stack(stack) if isinstance(stack, str) else None,
             source=_cached_line(trace) if isinstance(trace, str) else "",
         )
@@ -176,7 +180,9 @@ class GraphReader:
         if len(given) != len(named) or len(set(named)) < len(named):
             raise BadModel(f"A region of the graph gets the wrong inputs. {AGAIN}")
         inner.slots.update(zip(named, given, strict=True))
+        self._stretch += 1
         self.read(take(region.graph, "nodes", list), inner, region.mode, within + 1)
+        self._stretch += 1
         results = [inner.find(_name(*only(item, "an output"))).slot for item in take(region.graph, "outputs", list)]
         names = [name for item in take(record, "outputs", list) for name in _names(*only(item, "an output"))]
         if len(names) != len(results) or set(names) & scope.slots.keys():

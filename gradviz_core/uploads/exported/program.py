@@ -96,7 +96,7 @@ class Program(AuthorsModule):
             values[slot] = weight = weight_of(layers[owner], leaf)
             if slot in plan.read_from or isinstance(weight, nn.Parameter):
                 versions.append((weight, version(weight)))
-        for mode, stretch in groupby(enumerate(plan.nodes), lambda pair: pair[1].mode):
+        for (_, mode), stretch in groupby(enumerate(plan.nodes), lambda pair: (pair[1].stretch, pair[1].mode)):
             with mode.entered():
                 for at, node in stretch:
                     give_way()
