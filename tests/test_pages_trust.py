@@ -232,54 +232,6 @@ def alike(answer: RandomisedAnswer, likeness: float) -> RandomisedAnswer:
     return replace(answer, arrays=dict(answer.arrays) | numbers)
 
 
-def with_ranges(first: float, second: float) -> RandomisedAnswer:
-    """Two maps without a rank correlation."""
-    one = alike(randomised(layer=2), np.nan)
-    return replace(one, arrays=dict(one.arrays) | {"ranges": np.array([first, second])})
-
-
-def test_the_caption_says_where_the_curve_has_no_ranks_and_speaks_of_signs_where_there_are_some() -> None:
-    whole, gone = alike(randomised(layer=2), 0.9), with_ranges(2.0, 0.0)
-    assert "no ranks" not in trust_words.curve([whole], 3, 3, False).sentence
-    said = trust_words.curve([whole, gone], 3, 3, False).sentence
-    assert said.endswith(
-        "Magnitudes leave out the sign. At layer 2 a map is the same everywhere, so that it has no ranks."
-    )
-    unsigned = replace(gone, question=replace(gone.question, view="magnitude_l2"))
-    assert "sign" not in trust_words.curve([unsigned, unsigned], 3, 3, False).sentence
-    assert "At 2 points, the first at layer 2," in trust_words.curve([unsigned, unsigned], 3, 3, False).sentence
-    assert list(trust_words.compared(unsigned.question).values()) == [
-        trust_words.ALIKE["spearman"],
-        "structural similarity (SSIM)",
-    ]
-
-
-def test_a_map_of_which_nothing_is_left_has_changed() -> None:
-    gone = with_ranges(2.0, 0.0)
-    assert trust_words.of_weights(gone).good is True
-    assert trust_words.of_weights(gone).sentence.startswith("With these weights shuffled, nothing is left of this map")
-    assert trust_words.of_noise(gone).good is False
-    assert trust_words.of_draw(gone).sentence.startswith("With another draw, nothing is left")
-
-
-@pytest.mark.parametrize(
-    ("ranges", "starts"),
-    [
-        ((0.0, 0.0), "Both maps are the same everywhere"),
-        ((0.0, 1.0), "This map is the same everywhere"),
-        ((1.0, np.nan), "The two maps cannot be compared"),
-        ((np.nan, 0.0), "The two maps cannot be compared"),
-        ((0.0, np.nan), "The two maps cannot be compared"),
-        ((1.0, 1.0), "The two maps cannot be compared"),
-    ],
-)
-def test_no_verdict_on_a_map_that_was_flat_before_or_is_not_finite(ranges: tuple[float, float], starts: str) -> None:
-    answer = with_ranges(*ranges)
-    for verdict in (trust_words.of_weights(answer), trust_words.of_noise(answer), trust_words.of_draw(answer)):
-        assert verdict.sentence.startswith(starts)
-        assert verdict.good is None
-
-
 @pytest.mark.parametrize(("sum_", "good"), [(7.3, True), (6.0, False)])
 def test_whether_a_map_adds_up(sum_: float, good: bool) -> None:
     verdict = trust_words.of_sums(Completeness(sum_, 7.34), "it sums to the score", can_be_finer=True)

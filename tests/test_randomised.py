@@ -119,9 +119,12 @@ def test_the_ranges_of_the_two_maps_tell_which_is_flat(two_layers: TwoLayers) ->
     two_layers.second.weight.data[4] = 0
     flat = found(layer=1)
     assert flat.ranges[0] == 0 < flat.ranges[1]
+    assert math.isnan(flat.ssim)
+    assert not flat.then_is_zero
     assert math.isnan(flat.spearman_absolute)
     two_layers.second.weight.data.fill_(0)
     assert found(layer=1).ranges == (0, 0)
+    assert found(layer=1).then_is_zero
     two_layers.first.weight.data.fill_(math.nan)
     assert np.isnan(found(layer=1).ranges).all()
 

@@ -103,7 +103,12 @@ LARGE: Mapping[str, Arrays] = {
     | {f"{what}_{kind}": np.ones(3) for what in ("curve", "path") for kind in ("size", "predicted", "actual")},
     "spectrum": {"singular_values": np.ones(8, np.float32), "left": _grey(8, 10), "right": _grey(8, 10**6)},
     "cams": {"map/a": _grey(1, 1, 2 * SIDE, 2 * SIDE), "map/b": _grey(1, SIDE, SIDE, 1), "map/c": _grey(1, 197, 1)},
-    "randomised": {f"attribution/{INPUT}": _grey(1, 3, SIDE, SIDE), "similarity": np.ones(3), "ranges": np.ones(2)},
+    "randomised": {
+        f"attribution/{INPUT}": _grey(1, 3, SIDE, SIDE),
+        "similarity": np.ones(3),
+        "ranges": np.ones(2),
+        "largest": np.ones(2),
+    },
     "output": {"classes": np.zeros((SIDE, SIDE), np.int64), "scores": _grey(SIDE, SIDE)},
     # these cannot be drawn with fewer numbers: more than the limit is an error
     "flow": {"activation_norm": np.ones(3_000_000)},

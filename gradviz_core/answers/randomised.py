@@ -82,6 +82,7 @@ def answer(scene: Scene, question: RandomisedQuestion, notes: tuple[str, ...], c
             f"attribution/{question.wrt}": second.attributions[question.wrt],
             "similarity": np.array(_similarity(scene, *fields)),
             "ranges": np.array([_range(np.abs(field)) for field in fields]),
+            "largest": np.array([_largest(np.abs(field)) for field in fields]),
         },
     )
 
@@ -144,10 +145,12 @@ def _field(question: RandomisedQuestion, scene: Scene, answer: GradientAnswer) -
 
 
 def _similarity(scene: Scene, one: FloatArray, other: FloatArray) -> tuple[float, float, float]:
-    """Spearman of the fields, Spearman of their magnitudes, and SSIM of these over the pixels of the picture."""
+    """Spearman of the fields, Spearman of their magnitudes, and SSIM of these over the pixels of the picture; a field
+    of one magnitude has no structure to compare."""
     large = [drawn.over_pixels(scene, field) for field in (one, other)]
     here, there = (field if pixels is None else pixels for field, pixels in zip((one, other), large, strict=True))
-    alike = ssim(as_drawn(here), as_drawn(there)) if here.ndim == 2 else float("nan")
+    flat = any(_range(np.abs(field)) == 0 for field in (one, other))
+    alike = ssim(as_drawn(here), as_drawn(there)) if here.ndim == 2 and not flat else float("nan")
     return spearman(one, other), spearman(np.abs(one), np.abs(other)), alike
 
 
@@ -155,6 +158,12 @@ def _range(values: FloatArray) -> float:
     """The largest less the smallest of the finite values; NaN where there is none."""
     finite = values[np.isfinite(values)]
     return float(np.ptp(finite)) if finite.size else float("nan")
+
+
+def _largest(values: FloatArray) -> float:
+    """The largest of the finite values; NaN where there is none."""
+    finite = values[np.isfinite(values)]
+    return float(finite.max()) if finite.size else float("nan")
 
 
 def _said(module: nn.Module, found: dict[str, list[str]], changed: tuple[str, ...]) -> tuple[str, ...]:

@@ -140,9 +140,13 @@ def gradient_unit(target: Target, site: Site, method: MethodName = PLAIN, option
 
 def scale_text(field: Field) -> str:
     """``linear scale, ±0.12, 1.0 % of the values are clipped``."""
-    ends = f"{'±' if field.signed else '0 to '}{number_text(field.limit)}"
     beyond = f", {100 * field.clipped:.2g}\u00a0% of the values are clipped" if field.clipped else ""
-    return f"linear scale, {ends}{beyond}"
+    return f"linear scale, {ends_text(field)}{beyond}"
+
+
+def ends_text(field: Field) -> str:
+    """``±0.12``, or ``0 to 0.12``: where its colour scale ends."""
+    return f"{'±' if field.signed else '0 to '}{number_text(field.limit)}"
 
 
 # ------------------------------------------------------------------------------------------------------------- captions

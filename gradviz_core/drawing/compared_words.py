@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from gradviz_core.drawing import cam_words, captions, method_words, token_words
-from gradviz_core.drawing.captions import Caption, number_text, scale_text, share_text
+from gradviz_core.drawing.captions import Caption, scale_text, share_text
 from gradviz_core.drawing.compared import Compared
 from gradviz_core.drawing.how_to_read import HowToRead
 from gradviz_core.types import INPUT, Field, GradientAnswer, ModelCard, SiteInfo, colour_scales, layouts
@@ -100,7 +100,7 @@ def scales(maps: Sequence[Compared], groups: Sequence[Sequence[int]]) -> str:
     said = []
     for alike in groups:
         first, letters = maps[alike[0]].field, [maps[n].letter for n in alike]
-        ends = f"{'±' if first.signed else '0 to '}{number_text(first.limit)} {first.unit}"
+        ends = f"{captions.ends_text(first)} {first.unit}"
         verb = "share one scale" if len(letters) > 1 else "has a scale of its own"
         said.append(f"{_listed(letters)} {verb}: {ends}.")
     return " ".join(said)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gradviz_core.drawing import method_words
-from gradviz_core.drawing.captions import Caption, number_text, scale_text
+from gradviz_core.drawing.captions import Caption, ends_text, number_text, scale_text
 from gradviz_core.drawing.completeness import Completeness
 from gradviz_core.drawing.how_to_read import HowToRead
 from gradviz_core.types import Field, InsertionAnswer, RandomisedAnswer, RandomisedQuestion
@@ -51,7 +51,7 @@ def of_weights(answer: RandomisedAnswer) -> Verdict:
     if not answer.changed:
         return Verdict("No layer is shuffled yet: this is the map itself.", None)
     if math.isnan(found):
-        return _of_flat(answer, "With these weights shuffled", good=True)
+        return _of_flat(answer, "With these weights shuffled", good=None)
     if found < OTHER:
         return Verdict("This map changes when these weights are shuffled: it depends on what they learned.", True)
     if answer.question.mode == "single" or 2 * len(answer.changed) < len(answer.layers):
@@ -91,7 +91,7 @@ def of_draw(answer: RandomisedAnswer) -> Verdict:
     return Verdict(f"Another draw gives {much}: take more draws before you read details.", False)
 
 
-def _of_flat(answer: RandomisedAnswer, how: str, *, good: bool) -> Verdict:
+def _of_flat(answer: RandomisedAnswer, how: str, *, good: bool | None) -> Verdict:
     """Where one of the two maps has one magnitude everywhere, or no numbers, so that they have no rank correlation."""
     match answer.ranges:
         case (0, 0):
@@ -99,7 +99,8 @@ def _of_flat(answer: RandomisedAnswer, how: str, *, good: bool) -> Verdict:
         case (0, other) if other > 0:
             return Verdict("This map is the same everywhere, so there is nothing to compare.", None)
         case (first, 0) if first > 0:
-            return Verdict(f"{how}, nothing is left of this map: it is the same everywhere.", good)
+            left = "zero" if answer.then_is_zero else "the same"
+            return Verdict(f"{how}, nothing is left of this map: it is {left} everywhere.", good)
     return Verdict("The two maps cannot be compared: they are not finite at the same places.", None)
 
 
@@ -215,7 +216,8 @@ def other_map(answer: RandomisedAnswer, field: Field) -> Caption:
         sentence = f"The map after noise was added to the image: {_NOISE} {size} of {_RANGE}."
     else:
         sentence = "The map itself: no layer is shuffled."
-    return Caption(sentence, "", (field.unit, scale_text(field)), OTHER_MAP)
+    own = f"Its scale is its own: {ends_text(field)} {field.unit}."
+    return Caption(f"{sentence} {own}", "", (field.unit, scale_text(field)), OTHER_MAP)
 
 
 def curve(answers: Sequence[RandomisedAnswer], points: int, layers: int, single: bool) -> Caption:
@@ -235,12 +237,20 @@ def _of_sign(answers: Sequence[RandomisedAnswer]) -> str:
 
 
 def _of_gaps(answers: Sequence[RandomisedAnswer]) -> str:
-    """Why a line ends: a map that is the same everywhere has no ranks."""
-    flat = [answer.question.layer for answer in answers if answer.ranges[1] == 0]
+    """Why a line ends: a shuffled map that is the same everywhere has nothing to compare."""
+    flat = [answer for answer in answers if answer.ranges[1] == 0]
     if not flat:
         return ""
-    where = f"layer {flat[0]}" if len(flat) == 1 else f"{len(flat)} points, the first at layer {flat[0]},"
-    return f" At {where} a map is the same everywhere, so that it has no ranks."
+    first, single = flat[0].question.layer, flat[0].question.mode == "single"
+    to_the_end = all(answer.ranges[1] == 0 for answer in answers if answer.question.layer >= first)
+    if len(flat) == 1:
+        where = f"With layer {first} shuffled" if single else f"With {first} layers shuffled"
+    elif to_the_end and not single:
+        where = f"With {first} or more layers shuffled"
+    else:
+        where = f"At {len(flat)} points, the first at layer {first},"
+    left = "zero" if all(answer.then_is_zero for answer in flat) else "the same"
+    return f" {where} the map is {left} everywhere, so no similarity is drawn there."
 
 
 def noise_curve(answers: Sequence[RandomisedAnswer], sizes: Sequence[float]) -> Caption:

@@ -76,7 +76,7 @@ class RandomisedQuestion(AboutAModel["RandomisedAnswer"]):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RandomisedAnswer(Answer):
     """Answer to a ``RandomisedQuestion``. ``arrays`` holds ``attribution/<site>``, the other map, ``similarity``, three
-    numbers, and ``ranges``, two."""
+    numbers, and ``ranges`` and ``largest``, two each."""
 
     question: RandomisedQuestion
     target: Target
@@ -120,8 +120,13 @@ class RandomisedAnswer(Answer):
         return float(first), float(second)
 
     @property
+    def then_is_zero(self) -> bool:
+        """Whether the other field is zero everywhere: its largest magnitude is 0."""
+        return bool(self.arrays["largest"][1] == 0)
+
+    @property
     def ssim(self) -> float:
         """Structural similarity of the magnitudes, each as ``similarity.as_drawn`` has them; a map of a layer output is
-        enlarged to the picture before. NaN for a picture with a side under 11 pixels, or a map without rows and
-        columns."""
+        enlarged to the picture before. NaN for a picture with a side under 11 pixels, a map without rows and
+        columns, or where one of the two is the same everywhere."""
         return float(self.arrays["similarity"][2])

@@ -63,11 +63,17 @@ def _asked(tested: Tested) -> RandomisedQuestion:
     return replace(tested.randomised(), layer=int(text), mode=cast(Mode, mode))
 
 
+def along(count: int, chosen: int) -> list[int]:
+    """The numbers of shuffled layers on the curve: evenly from none to all ``count``, and the ``chosen`` one."""
+    even = np.linspace(0, count, min(count, POINTS) + 1).round()
+    return [int(n) for n in np.union1d(even, [chosen])]
+
+
 def _curve(asked: RandomisedQuestion, answer: RandomisedAnswer, tested: Tested, rooms: Rooms) -> None:
     """How alike the maps are along the layers, as far as it is computed."""
     count = len(answer.layers)
-    layers = [int(n) for n in np.unique(np.linspace(0, count, min(count, POINTS) + 1).round())]
-    found = later.answers([replace(asked, layer=layer) for layer in layers], ("similarity", "ranges"))
+    layers = along(count, asked.layer)
+    found = later.answers([replace(asked, layer=layer) for layer in layers], ("similarity", "ranges", "largest"))
     if len(found) < len(layers):
         st.progress(len(found) / len(layers), f"{len(found)} of {len(layers)} maps")
     if found:

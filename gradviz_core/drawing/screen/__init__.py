@@ -202,7 +202,7 @@ def _randomised(answer: RandomisedAnswer, look: Look) -> Made:
     name = f"attribution/{answer.question.wrt}"
     if answer.question.wrt != INPUT:
         return dict(answer.arrays)
-    numbers = {each: answer.arrays[each] for each in ("similarity", "ranges")}
+    numbers = {each: answer.arrays[each] for each in ("similarity", "ranges", "largest")}
     return numbers | over_input.fit(answer.arrays[name], name, look)
 
 

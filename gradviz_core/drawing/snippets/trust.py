@@ -47,7 +47,8 @@ _ENLARGED = """def enlarged(field):  # to the pixels of the picture
     small = torch.tensor(field)[None, None]
     return torch.nn.functional.interpolate(small, x.shape[-2:], mode="bilinear")[0, 0].numpy()"""
 _SIMILARITY = """def similarity(one, other):  # rank correlation, that of the magnitudes, SSIM
-    return [spearman(one, other), spearman(np.abs(one), np.abs(other)), ssim(LARGE)]"""
+    flat = 0 in (np.ptp(np.abs(one)), np.ptp(np.abs(other)))  # then there is no structure to compare
+    return [spearman(one, other), spearman(np.abs(one), np.abs(other)), np.nan if flat else ssim(LARGE)]"""
 
 
 def map_with_shuffled_weights(at: Setting, answer: RandomisedAnswer, map_at: MapAt) -> str:
