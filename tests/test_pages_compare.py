@@ -245,6 +245,8 @@ def test_how_alike_each_two_are_is_said_of_the_numbers_that_are_drawn() -> None:
     expected = [spearman(one, other), spearman(np.abs(one), np.abs(other))]
     assert lines[2][:3] == ["A, B", *(f"{value:.2f}".replace("-", "\N{MINUS SIGN}") for value in expected)]
     assert lines[2][3] == captions.share_text(overlap(one, other, 0.2))
+    said = "the strongest 20 % of both maps, as a share of those among the strongest of either"
+    assert any(said in text for text in texts(app))
     coarse, sizes = (of.reshape(12, 8, 12, 8).mean(axis=(1, 3)) for of in (one, np.abs(one)))
     assert lines[3] == [
         "A, C",

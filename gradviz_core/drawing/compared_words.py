@@ -137,12 +137,11 @@ def likeness(percent: int) -> Caption:
     by_chance = percent / (200 - percent)
     return Caption(
         "Spearman's rank correlation of the values and of their magnitudes: 1 is the same order, 0 is no relation, −1 "
-        "is the opposite order. Overlap: how many of the places with the largest magnitudes are the same; two random "
-        f"maps overlap by about {share_text(by_chance)}.",
+        f"is the opposite order. Overlap: the places among the strongest {percent}\u00a0% of both maps, as a share of "
+        f"those among the strongest of either; two random maps overlap by about {share_text(by_chance)}.",
         r"\rho = \text{corr}\big(\text{rank}(A), \text{rank}(B)\big), \qquad \frac{|S_A \cap S_B|}{|S_A \cup S_B|}",
         (
             "equal values share the mean of their ranks",
-            "the overlap is the places among the strongest of both, as a share of those among the strongest of either",
             "a place that equals the weakest of the strongest belongs to them too, and a place that is zero does not",
             "maps of different sizes are compared on the coarser grid: means over the area of a cell, of the values "
             "and of the magnitudes",
