@@ -115,6 +115,22 @@ def test_what_is_a_picture_stays_one(data: bytes) -> None:
     assert not tiff_bands.has(data)
 
 
+@pytest.mark.parametrize(
+    ("extra", "left_out"),
+    [
+        (["unspecified"], "1 more band of each pixel"),
+        (["unspecified"] * 3, "3 more bands of each pixel"),
+        (["unassalpha"], ""),
+        ([], ""),
+    ],
+)
+def test_bands_behind_the_colours_of_a_picture_are_said_to_be_left_out(extra: list[str], left_out: str) -> None:
+    """Such as near infrared in an aerial picture."""
+    report, _ = images.inspect(tiff(noise(8, 8, 3 + len(extra)), extrasamples=extra))
+    said = [note for note in report.notes if note.startswith("Only the colours are shown.")]
+    assert [left_out in note for note in said] == ([True] if left_out else [])
+
+
 # ------------------------------------------------------------------------------------------------------------- refused
 
 

@@ -37,8 +37,10 @@ _UNCOMPRESSED, _JPEG = 1, 7
 _COMPRESSIONS = frozenset({_UNCOMPRESSED, 5, _JPEG, 8, 32773, 32946})
 """None, LZW, JPEG, Deflate, PackBits, and Deflate by its old number. Not fax: libtiff logs a line for each
 broken row."""
-_WHITE_IS_ZERO, _BLACK_IS_ZERO, _YCBCR = 0, 1, 6
-_COLOURS = frozenset({_WHITE_IS_ZERO, _BLACK_IS_ZERO, 2, 3, 5, _YCBCR})
+_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _YCBCR = 0, 1, 2, 6
+_EXTRA, _ALPHA = 338, (1, 2)
+"""What the numbers behind the colours of a pixel are, and which of these kinds is transparency."""
+_COLOURS = frozenset({_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, 3, 5, _YCBCR})
 """Grey from white, grey from black, RGB, palette, CMYK, YCbCr."""
 _WHOLE, _FLOAT = 1, 3
 
@@ -70,7 +72,18 @@ def read(data: bytes) -> Contents:
         bits=bits,
         white_is_zero=inverted,
         stated_bits=_stated_bits(page, bits) if bits > 8 else 0,
+        notes=_left_out(page),
     )
+
+
+def _left_out(page: Directory) -> tuple[str, ...]:
+    """A sentence where there are bands behind the colours that are no transparency, such as near infrared."""
+    if page.number(_PHOTOMETRIC, _WHITE_IS_ZERO) != _RGB:
+        return ()
+    more = sum(kind not in _ALPHA for kind in page.numbers(_EXTRA))
+    if not more:
+        return ()
+    return (f"Only the colours are shown. The file has {more} more band{'s' if more > 1 else ''} of each pixel.",)
 
 
 def _stated_bits(page: Directory, bits: int) -> int:
