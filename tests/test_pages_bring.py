@@ -14,7 +14,7 @@ from gradviz_core.compute import client, inline
 from gradviz_core.errors import BadModel
 from gradviz_core.text.codec import question_to_json
 from gradviz_core.types import Answer, GradientQuestion, Question, SurveyQuestion
-from gradviz_core.types.cards import Recipe
+from gradviz_core.types.cards import Fit, Recipe
 from pages.shell.answer_cache import answer_cache
 from pages.shell.words import plain
 from pages.uploads import recipe_form
@@ -84,6 +84,37 @@ def test_another_architecture_brings_its_own_preprocessing_and_says_that_it_will
     assert errors(app) == [plain("resnet34 needs 98 tensors that are not there.")]
     assert field_of(app, "Architecture").value == "torchvision/resnet34", "nothing that was chosen is lost"
     assert app.query_params["model"] == "preset/shapes-cnn"
+
+
+def test_networks_with_the_same_tensors_and_another_normalisation_are_a_warning(fake: Fake) -> None:
+    halves = replace(IMAGENET, size=(384, 384), resize=384, mean=(0.5,) * 3, std=(0.5,) * 3)
+    small = Fit("timm/deit_tiny_patch16_224", 10, 152, 0, replace(IMAGENET, size=(384, 384), resize=384))
+    fits = (
+        Fit("timm/vit_tiny_patch16_384", 10, 152, 0, halves),
+        small,
+        Fit("torchvision/vit_b_16", 10, 80, 72, IMAGENET),
+    )
+    fake.report = replace(WEIGHTS, fits=fits)
+    app = dialog()
+    assert field_of(app, "Architecture").options == [
+        "vit_tiny_patch16_384 (timm), 10 classes, 152 of 152 tensors match",
+        "deit_tiny_patch16_224 (timm), 10 classes, with images of 384, 152 of 152 tensors match",
+        "vit_b_16, 10 classes, 80 of 152 tensors match, 72 differ",
+    ]
+    (first,) = (warning.value for warning in app.warning)
+    half, other = "mean 0.5, 0.5, 0.5 and standard deviation 0.5, 0.5, 0.5", "mean 0.485, 0.456, 0.406"
+    assert first.startswith(plain(f"vit_tiny_patch16_384 (timm) was trained with images normalised with {half}."))
+    assert plain(f"deit_tiny_patch16_224 (timm) with {other} and standard deviation 0.229, 0.224, 0.225.") in first
+    field_of(app, "Architecture").select("timm/deit_tiny_patch16_224").run()
+    (second,) = (warning.value for warning in app.warning)
+    assert second.startswith(plain(f"deit_tiny_patch16_224 (timm) was trained with images normalised with {other}"))
+    assert plain(f"vit_tiny_patch16_384 (timm) with {half}.") in second
+    assert "vit_b_16" not in second, "what does not load is no choice"
+
+
+def test_networks_with_the_same_tensors_and_the_same_normalisation_are_no_warning(fake: Fake) -> None:
+    fake.report = replace(WEIGHTS, fits=(FITS[0], replace(FITS[0], architecture="timm/resnetblur18")))
+    assert not dialog().warning
 
 
 def test_a_model_that_does_not_run_is_said_in_the_dialog(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -47,7 +47,59 @@ def test_the_original_output(name: str) -> None:
 
 def test_what_the_file_cannot_say_is_said() -> None:
     notes = assert_same(saved(made(FIRST).state_dict()), FIRST, made(FIRST), 7)
-    assert any("also those of timm's vit_tiny_patch16_224" in note and "does not say which" in note for note in notes)
+    said = next(note for note in notes if "does not say which it is" in note)
+    assert "are those of timm's vit_tiny_patch16_224, deit_tiny_patch16_224, and" in said
+    assert any(
+        "mean 0.5, 0.5, 0.5 and standard deviation 0.5, 0.5, 0.5 for vit_tiny_patch16_224; "
+        "mean 0.485, 0.456, 0.406 and standard deviation 0.229, 0.224, 0.225 for deit_tiny_patch16_224" in note
+        for note in notes
+    )
+
+
+def zeros(name: str) -> bytes:
+    """A file with the names and shapes of timm's architecture."""
+    with torch.device("meta"):
+        state = timm.create_model(name, num_classes=7).state_dict()
+    return saved({key: torch.zeros(value.shape) for key, value in state.items() if "num_batches" not in key})
+
+
+@pytest.mark.parametrize(
+    ("name", "offered", "mean"),
+    [
+        ("deit_tiny_patch16_224", ["timm/vit_tiny_patch16_224", "timm/deit_tiny_patch16_224"], 0.5),
+        ("vit_small_patch16_384", ["timm/vit_small_patch16_384", "timm/deit_small_patch16_224"], 0.5),
+        ("tf_efficientnet_lite0", ["timm/efficientnet_lite0", "timm/tf_efficientnet_lite0"], 0.485),
+        (
+            "vit_base_patch16_224",
+            ["torchvision/vit_b_16", "timm/vit_base_patch16_224", "timm/deit_base_patch16_224"],
+            0.5,
+        ),
+    ],
+)
+def test_the_plain_network_is_the_first_with_its_own_preprocessing(name: str, offered: list[str], mean: float) -> None:
+    fits = model_files.inspect(zeros(name)).fits
+    assert [fit.architecture for fit in fits if not fit.differences] == offered
+    assert fits[0].preprocessing.mean[0] == mean
+    assert all(fit.matching >= fit.differences for fit in fits), "one tensor of many is no offer"
+
+
+@pytest.mark.parametrize("installed", [True, False])
+@pytest.mark.parametrize(
+    ("name", "own", "others"),
+    [("resnetaa50", "resnet50", "resnetaa50, resnetblur50"), ("resnet18", "resnet18", "resnetblur18")],
+)
+def test_other_networks_with_the_tensors_of_torchvision_are_named(
+    name: str, own: str, others: str, installed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = zeros(name)
+    monkeypatch.setattr(timm_shapes, "is_installed", lambda: installed)
+    report = model_files.inspect(data)
+    assert report.fits[0].architecture == f"torchvision/{own}"
+    assert any(f"torchvision's {own} and of timm's {others}, and the file does not say" in one for one in report.notes)
+
+
+def test_a_network_without_another_of_its_tensors_gets_no_such_note() -> None:
+    assert not any("does not say which" in note for note in model_files.inspect(zeros("resnet34")).notes)
 
 
 def test_another_head_and_another_size() -> None:

@@ -95,7 +95,7 @@ def test_other_heads_give_the_original_output(name: str) -> None:
 
 
 def test_the_own_head_with_another_class_count_is_not_remarked_upon() -> None:
-    report = model_files.inspect(saved(made("resnet18", "fc", nn.Linear(512, 3))))
+    report = model_files.inspect(saved(made("resnet34", "fc", nn.Linear(512, 3))))
     assert (report.fits[0].classes, report.notes) == (3, ())
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 import gzip
 import hashlib
 import math
+import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -22,6 +24,10 @@ FILE = APP / "assets" / "architectures" / "timm.json.gz"
 POSITIONS = "pos_embed"
 Shapes = Mapping[str, tuple[int, ...]]
 _LARGEST_GRID = 100
+_SPECIAL = ("tf_", "deit", "flexivit")
+"""How the names begin of networks that have a plainer one beside them: ``efficientnet_*`` or ``vit_*``."""
+_SIZE = re.compile(r"_\d+$")
+"""Of the image, at the end of a name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +73,36 @@ def digest(shapes: Shapes, paths: tuple[str, ...]) -> str:
 
 
 def with_these(shapes: Shapes) -> tuple[str, ...]:
-    """The architectures whose tensors these are, head and size of the image aside, in the order of their names."""
+    """The architectures whose tensors these are, head and size of the image aside, the most likely first.
+
+    That is the plain network rather than one that was trained or padded in a special way, then the one that is
+    normalised as most are. Of those that differ in the size of the image alone, only the nearest is there.
+    """
     ways = {entry.paths for entry in table().values()}
     found = {paths: digest(shapes, paths) for paths in ways}
-    alike = (name for name, entry in table().items() if entry.digest == found[entry.paths])
-    return tuple(name for name in alike if POSITIONS not in shapes or image_side(name, shapes) is not None)
+    alike = [name for name, entry in table().items() if entry.digest == found[entry.paths]]
+    if POSITIONS not in shapes:
+        return tuple(sorted(alike, key=_oddness))
+    sides = {name: side for name in alike if (side := image_side(name, shapes)) is not None}
+    nearest: dict[str, str] = {}
+    for name in sorted(sides, key=lambda name: abs(table()[name].preprocessing.size[0] - sides[name])):
+        nearest.setdefault(_SIZE.sub("", name), name)
+    return tuple(sorted(nearest.values(), key=_oddness))
+
+
+def _oddness(name: str) -> tuple[bool, int, int, str]:
+    return name.startswith(_SPECIAL), -_normalised()[_normalisation(name)], len(name), name
+
+
+@lru_cache(maxsize=1)
+def _normalised() -> Counter[tuple[tuple[float, ...], tuple[float, ...]]]:
+    """How many architectures have each mean and standard deviation."""
+    return Counter(_normalisation(name) for name in table())
+
+
+def _normalisation(name: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    steps = table()[name].preprocessing
+    return steps.mean, steps.std
 
 
 def image_side(name: str, shapes: Shapes) -> int | None:

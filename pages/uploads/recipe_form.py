@@ -11,6 +11,7 @@ from streamlit.typing import UploadedFile
 
 from gradviz_core.compute import client
 from gradviz_core.errors import BadImage, BadModel, GradVizError, UnknownImage
+from gradviz_core.models import timm_shapes
 from gradviz_core.serving.controls import Control
 from gradviz_core.text.codec import question_to_json
 from gradviz_core.text.shown_text import visible
@@ -134,7 +135,33 @@ def _architecture(start: Recipe, report: ModelReport | None, name: str) -> Fit |
             plain(f"{fit.differences} tensors differ, so the file will not load as {_short(fit.architecture)}."),
             icon=":material/warning:",
         )
+    elif warning := _normalised_otherwise(fit, report.fits):
+        st.warning(plain(warning), icon=":material/warning:")
     return fit
+
+
+def _normalised_otherwise(chosen: Fit, fits: tuple[Fit, ...]) -> str:
+    """Which architectures have the same tensors and expect other numbers in the image; empty where none does."""
+    others: dict[str, list[str]] = {}
+    for fit in fits:
+        if not fit.differences and fit.part == chosen.part:
+            others.setdefault(_normalisation(fit), []).append(_short(fit.architecture))
+    others.pop(_normalisation(chosen))
+    if not others:
+        return ""
+    rest = "; ".join(f"{', '.join(names)} with {numbers}" for numbers, names in others.items())
+    return (
+        f"{_short(chosen.architecture)} was trained with images normalised with {_normalisation(chosen)}. Others have "
+        f"the same tensors: {rest}. The file does not say which it is. With the wrong numbers the scores are wrong: "
+        "choose the one that was trained, or change the preprocessing."
+    )
+
+
+def _normalisation(fit: Fit) -> str:
+    mean, std = (
+        ", ".join(f"{value:.4g}" for value in values) for values in (fit.preprocessing.mean, fit.preprocessing.std)
+    )
+    return f"mean {mean} and standard deviation {std}"
 
 
 def _fit_key(architecture: str, part: str) -> str:
@@ -146,7 +173,16 @@ def fit_text(fit: Fit) -> str:
     which = f", under {visible(fit.part)}" if fit.part else ""
     differ = f", {fit.differences} differ" if fit.differences else ""
     of = f"{fit.matching} of {fit.matching + fit.differences} tensors match"
-    return f"{_short(fit.architecture)}, {fit.classes} classes, {of}{differ}{which}"
+    return f"{_short(fit.architecture)}, {fit.classes} classes{_of_size(fit)}, {of}{differ}{which}"
+
+
+def _of_size(fit: Fit) -> str:
+    """The size of the images, where the file has another one than the architecture's name says."""
+    kind, name = keys.split(fit.architecture)
+    side = fit.preprocessing.size[0]
+    if kind != keys.TIMM or side == timm_shapes.table()[name].preprocessing.size[0]:
+        return ""
+    return f", with images of {side}"
 
 
 def _short(architecture: str) -> str:

@@ -24,7 +24,7 @@ from gradviz_core.models.torchvision_shapes import CLASSES
 from gradviz_core.types import keys
 from gradviz_core.types.cards import Fit, Preprocessing
 from gradviz_core.uploads import next_steps
-from gradviz_core.uploads.weights_files import dialects, first_layers, heads, leftovers
+from gradviz_core.uploads.weights_files import dialects, first_layers, heads, leftovers, twins
 from gradviz_core.uploads.weights_files.heads import Head
 from gradviz_core.uploads.weights_files.tensors import Loadable, shape_text
 
@@ -82,15 +82,24 @@ def fits(tensors: Mapping[str, Loadable], part: str = "") -> tuple[Fit, ...]:
     whole = [found for found in (*small, *ranked) if not found.differences]
     ranked = [*small, *ranked]
     found = (*whole, *(one for one in _of_timm(tensors) if not one.differences), *ranked[len(whole) :])
-    return tuple(_fit(one, part) for one in found)
+    worth = (*found[:1], *(one for one in found[1:] if one.matching >= len(one.differences)))
+    of_timm = _names_of_timm(tensors) if dialects.to_torchvision(tensors).library else ()
+    return tuple(
+        _fit(one, part, None if one.differences else twins.proposed(one.architecture, of_timm)) for one in worth
+    )
 
 
 def _of_timm(tensors: Mapping[str, Loadable]) -> list[Comparison]:
     """Those of timm that have these tensors, where timm is there to build them."""
     if not timm_shapes.is_installed():
         return []
-    names = timm_shapes.with_these({name: one.shape for name, one in prepared(keys.timm(""), tensors).items()})
-    return [compare(keys.timm(name), tensors) for name in names][:MOST_OF_TIMM]
+    return [compare(keys.timm(name), tensors) for name in _names_of_timm(tensors)]
+
+
+def _names_of_timm(tensors: Mapping[str, Loadable]) -> tuple[str, ...]:
+    """The names in timm of architectures that have these tensors, whether it is there or not."""
+    shapes = {name: one.shape for name, one in prepared(keys.timm(""), tensors).items()}
+    return timm_shapes.with_these(shapes)[:MOST_OF_TIMM]
 
 
 def compare(architecture: str, tensors: Mapping[str, Loadable]) -> Comparison:
@@ -196,9 +205,13 @@ def notes(architecture: str, tensors: Mapping[str, Loadable]) -> tuple[str, ...]
     """What was done to the tensors, or assumed of them, that a person should know."""
     said: list[str] = []
     if keys.kind(architecture) == keys.TIMM:
-        said += _one_of_timm(architecture, tensors)
+        said += (*dialects.notes_without_counterpart(tensors), *twins.of_timm(_names_of_timm(tensors)))
     elif keys.kind(architecture) != keys.PRESET:
-        said += dialects.to_torchvision(tensors).notes
+        known = dialects.to_torchvision(tensors)
+        said += known.notes
+        if known.library != dialects.HUGGING_FACE:
+            name, translated = keys.name(first_layers.plain(architecture)), bool(known.library)
+            said += twins.of_torchvision(name, _names_of_timm(tensors), translated=translated)
     if _has_auxiliary(architecture) and any(name.startswith(_AUXILIARY) for name in tensors):
         said.append("The auxiliary heads were left out: they are used only in training.")
     found = compare(architecture, tensors)
@@ -206,21 +219,6 @@ def notes(architecture: str, tensors: Mapping[str, Loadable]) -> tuple[str, ...]
         said.append(found.head.note)
     said += (*first_layers.notes(found.channels), *first_layers.stem_notes(architecture))
     return (*said, *leftovers.note(found.unused, keys.name(architecture)))
-
-
-def _one_of_timm(architecture: str, tensors: Mapping[str, Loadable]) -> list[str]:
-    """Which of timm's architectures was taken, and which it could be as well."""
-    others = [keys.name(one.architecture) for one in _of_timm(tensors) if one.architecture != architecture]
-    said = [
-        *dialects.notes_without_counterpart(tensors),
-        f"torchvision has no such network, so timm's {keys.name(architecture)} is built for it.",
-    ]
-    if others:
-        said.append(
-            f"The names and shapes are also those of timm's {', '.join(others)}, and the file does not say which it "
-            "is. Under Architecture choose the one that was trained."
-        )
-    return said
 
 
 def empty(
@@ -333,19 +331,19 @@ def _likeness(architecture: str, names: Set[str]) -> float:
     return common / (len(needs) + len(names) - common)
 
 
-def _fit(found: Comparison, part: str) -> Fit:
-    return Fit(
-        found.architecture, found.classes, found.matching, len(found.differences), proposed_preprocessing(found), part
-    )
+def _fit(found: Comparison, part: str, steps: Preprocessing | None) -> Fit:
+    proposed = proposed_preprocessing(found, steps)
+    return Fit(found.architecture, found.classes, found.matching, len(found.differences), proposed, part)
 
 
-def proposed_preprocessing(found: Comparison) -> Preprocessing:
-    """What the architecture's own weights were trained with, at the image size of the file where it has one."""
+def proposed_preprocessing(found: Comparison, own: Preprocessing | None) -> Preprocessing:
+    """What the architecture's own weights were trained with, or those of the library that the file is from (``own``),
+    at the image size of the file where it has one."""
     kind, name = keys.split(first_layers.plain(found.architecture))
     if kind == keys.PRESET:
         return catalogue.preset(name).preprocessing
     if first_layers.plain(found.architecture) != found.architecture:
         return first_layers.preprocessing(SMALL_IMAGES, found.channels)
-    proposed = (timm_shapes if kind == keys.TIMM else torchvision_shapes).table()[name].preprocessing
+    proposed = own or (timm_shapes if kind == keys.TIMM else torchvision_shapes).table()[name].preprocessing
     proposed, size = first_layers.preprocessing(proposed, found.channels), found.image_size
     return proposed if size in (None, proposed.size[0]) else replace(proposed, size=(size, size), resize=size)
