@@ -7,7 +7,8 @@ for bit.
 PyTorch runs it at a fifth of the speed of other convolutions, or less. The input's positions are taken apart by their
 place within a stride. At each such place the gradient is a convolution of what comes back, with stride one and every
 stride-th weight of the kernel; all of them together are one convolution with more output channels, whose result is
-woven together. It is the same sum in another order, and no further from float64 than PyTorch's own.
+woven together. It is the same sum in another order, and no further from float64 than PyTorch's own. An infinite slope
+makes more numbers around it no numbers than in PyTorch's own way, for it meets the zeros that complete the kernel.
 """
 
 from __future__ import annotations

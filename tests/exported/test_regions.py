@@ -103,6 +103,12 @@ def test_a_region_that_is_broken_is_refused(change: Callable[[Document], None], 
         exported.read(bent(file, lambda document: change(region(document))))
 
 
+def test_autocast_for_another_device_changes_nothing_on_the_processor() -> None:
+    file = exported_bytes(built(Cast), image())
+    found = exported.read(bent(file, lambda d: region(d)["inputs"][0].update(arg={"as_string": "cuda"})))
+    assert torch.equal(found.module(image()), built(lambda: Cast(enabled=False))(image()))
+
+
 def test_a_type_that_autocast_does_not_know_switches_it_off() -> None:
     """As in torch itself, which warns."""
     file = exported_bytes(built(Cast), image())
