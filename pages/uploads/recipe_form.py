@@ -153,7 +153,7 @@ def _normalised_otherwise(chosen: Fit, fits: tuple[Fit, ...]) -> str:
     return (
         f"{_short(chosen.architecture)} was trained with images normalised with {_normalisation(chosen)}. Others have "
         f"the same tensors: {rest}. The file does not say which it is. With the wrong numbers the scores are wrong: "
-        "choose the one that was trained, or change the preprocessing."
+        "choose the one that was trained, or enter its mean and standard deviation below."
     )
 
 
