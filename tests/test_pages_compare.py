@@ -144,7 +144,7 @@ def test_they_are_added_and_removed() -> None:
     assert said_of_maps(app) == {"map2": "layer.grad_cam", "map3": "none"}
     assert [c.proto.id.rpartition("-")[2] for c in app.get("plotly_chart")] == ["chart_map1", "chart_map2"]
     next(button for button in app.button if button.label == "Add").click().run()
-    assert said_of_maps(app) == {"map2": "layer.grad_cam"}, "the third is the usual one again"
+    assert said_of_maps(app) == {"map2": "layer.grad_cam", "map3": "smoothgrad"}, "one that is not there"
     assert not errors(app)
 
 

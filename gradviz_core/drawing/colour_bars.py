@@ -55,14 +55,12 @@ def say_unit(figure: go.Figure, field: Field) -> None:
         )
 
 
-NARROW = 62
-"""Pixels beside a picture for a colour bar without its unit."""
-
-
-def leave_out_unit(figure: go.Figure) -> None:
-    """The same figure without the unit beside its bar, which a page says elsewhere: the picture gets the room."""
-    figure.layout.annotations = [each for each in figure.layout.annotations if each.name != "unit"]
-    figure.layout.margin.r -= BESIDE - NARROW
+def give_room(figure: go.Figure, pixels: int) -> None:
+    """So many pixels for the upright bar and its unit: pictures side by side that have the same are of one size."""
+    if figure.layout.margin.r < BESIDE:  # the bar lies below
+        return
+    figure.layout.margin.r = pixels
+    figure.update_annotations({"xshift": pixels - 9}, selector={"name": "unit"})
 
 
 def below(field: Field) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from gradviz_core.drawing import cam_words, captions, method_words, token_words
-from gradviz_core.drawing.captions import Caption, scale_text, share_text
+from gradviz_core.drawing.captions import Caption, number_text, scale_text, share_text
 from gradviz_core.drawing.compared import Compared
 from gradviz_core.drawing.how_to_read import HowToRead
 from gradviz_core.types import INPUT, Field, GradientAnswer, ModelCard, SiteInfo, colour_scales, layouts
@@ -104,6 +104,20 @@ def scales(maps: Sequence[Compared], groups: Sequence[Sequence[int]]) -> str:
         verb = "share one scale" if len(letters) > 1 else "has a scale of its own"
         said.append(f"{_listed(letters)} {verb}: {ends}.")
     return " ".join(said)
+
+
+FAINT = 0.15
+"""A map whose own scale ends below this share of the one that it is drawn on is all but blank."""
+
+
+def faint(own: Field, drawn: Field) -> str:
+    """That a map is all but blank on the scale on which it is ``drawn``, and what shows it; ``own`` is the same on its
+    own scale. Empty where it is not, or where it is zero."""
+    if not 0 < own.limit < FAINT * drawn.limit:
+        return ""
+    most = f"{share_text(1 - own.clipped)} of its values are" if own.clipped else "It is"
+    ends = f"{'±' if own.signed else ''}{number_text(own.limit)}"
+    return f"{most} at most {ends} here, so it is faint on the shared scale; “Per map” shows it."
 
 
 NO_DIFFERENCE = (

@@ -9,7 +9,7 @@ from string import ascii_uppercase
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from gradviz_core.drawing import compared, compared_words
+from gradviz_core.drawing import colour_bars, compared, compared_words
 from gradviz_core.drawing.captions import number_text
 from gradviz_core.drawing.compared import Compared
 from gradviz_core.errors import GradVizError
@@ -124,13 +124,16 @@ def draw(
             elif stand.found is None:
                 st.caption("It is computed once the long sum beside it is whole.")
     drawn: list[tuple[Found, Compared]] = []
+    beside = max((colour_bars.room(one.field) for one in maps), default=0)
     for number, stand in enumerate(shown):
         assert stand.found is not None
         drawn.append((stand.found, maps[number]))
         others = [maps[other] for other in alike[number] if other != number]
-        picture = pictures.picture(stand.found, maps[number], others, view, opacity, at, says_unit=len(every) < 3)
+        picture = pictures.picture(stand.found, maps[number], others, view, opacity, at, beside=beside)
         with stand.body:
             panel.picture(picture, stand.key)
+            if faint := compared_words.faint(stand.found.map.field, maps[number].field):
+                st.caption(plain(faint))
             rows.line(stand.found.asked.question)
             _sum(stand.found)
             naming.show_other_image(stand.found.asked.question)

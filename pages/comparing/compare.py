@@ -31,7 +31,12 @@ with one_sentence():
         pixel = panel.room("compare_pixel_room")
         if len(items) < slots.MOST:
             texts = list(items.values())
-            st.button("Add", icon=":material/add:", on_click=slots.take, args=([*texts, *texts[-1:]],))
+            st.button(
+                "Add",
+                icon=":material/add:",
+                on_click=slots.take,
+                args=([*texts, slots.added(texts, choice.survey)],),
+            )
     at = places.chosen()
     scales = panel.room("compare_scales")
     every = board.stands(items)

@@ -30,10 +30,10 @@ def picture(
     opacity: float,
     at: Place | None,
     *,
-    says_unit: bool,
+    beside: int,
 ) -> Picture:
-    """One map on its scale, which it has in common with ``others``, with a mark at the chosen place. Without its unit
-    beside the scale, which stands above all maps too, it is larger."""
+    """One map on its scale, which it has in common with ``others``, with a mark at the chosen place; ``beside``
+    are pixels for its colour bar."""
     asked, seen = found.asked, seen_in(found.answer.arrays)
     cell = None if at is None else one.cell(at)
     words = compared_words.caption(found.answer, asked.info, found.grid, view, asked.survey.card, one, others)
@@ -54,8 +54,7 @@ def picture(
             smooth=tokens is None,
             height=HEIGHT,
         )
-    if not says_unit:
-        colour_bars.leave_out_unit(figure)
+    colour_bars.give_room(figure, beside)
     return Picture(figure, words, places.click_in(found))
 
 

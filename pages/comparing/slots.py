@@ -26,6 +26,8 @@ FIRST = ("gradient", "smoothgrad", "layer.grad_cam")
 """What is compared where nothing is chosen. It never changes: links may leave it out."""
 OF_LAYERS_TOO = (PLAIN, "gradient_x_input")
 """Of the methods that are defined anywhere, those that Layers shows: gradient, and activation × gradient."""
+ADDED = (*FIRST, "integrated_gradients", "gradient_x_input", "vargrad", "smoothgrad_squared")
+"""What is added, the first that is not there yet. Without the one at a layer output they are six, as many as fit."""
 NONE, AT_LAYER = "none", "layer."
 SLOTS = range(1, MOST + 1)
 
@@ -97,6 +99,15 @@ def chosen(survey: SurveyAnswer | None = None) -> dict[int, Texts]:
     left = [slot for slot, each in found.items() if without_layers and not each.method and AT_LAYER in usual(slot)]
     found = {slot: replace(each, method=each.method or usual(slot)) for slot, each in found.items()}
     return {slot: each for slot, each in found.items() if each.method != NONE and slot not in left}
+
+
+def added(items: Sequence[Texts], survey: SurveyAnswer) -> Texts:
+    """The one that comes next: a method that none of these has, of the model, image and score of the last."""
+    without_layers = not _has_a_layer(survey)
+    there = {each.method for each in items}
+    free = (one for one in ADDED if one not in there and not (without_layers and one.startswith(AT_LAYER)))
+    last = items[-1] if items else NOTHING
+    return replace(last, method=next(free), options="", layer="")
 
 
 def _has_a_layer(survey: SurveyAnswer) -> bool:
