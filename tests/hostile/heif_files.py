@@ -60,6 +60,19 @@ def _codes(side: int) -> bytes:
     return data[:at] + int(header.ljust(8 * length, "0"), 2).to_bytes(length) + data[at + length :]
 
 
+def _swallowed(side: int) -> bytes:
+    """The same, behind a configuration that ends in a unit without a length, which would swallow what follows it."""
+    data, more = bytearray(_codes(side)), b"\x78"
+    for name in (b"av1C", b"ipco", b"iprp", b"meta"):
+        at = data.index(name) - 4
+        struct.pack_into(">I", data, at, struct.unpack_from(">I", data, at)[0] + len(more))
+    entry = data.index(b"iloc") + 12  # one item in one piece, whose place is a number of four bytes
+    assert data[entry - 4 : entry + 2] == b"\x44\0\0\1\0\1"
+    struct.pack_into(">I", data, entry + 6, struct.unpack_from(">I", data, entry + 6)[0] + len(more))
+    at = data.index(b"av1C") + 8
+    return bytes(data[:at] + more + data[at:])
+
+
 def _meta(*inside: bytes, brand: bytes = b"avif", after: bytes = b"") -> bytes:
     """A file of these boxes."""
     return box(b"ftyp", brand + bytes(4) + brand + b"mif1miaf") + box(b"meta", bytes(4) + b"".join(inside)) + after
@@ -120,6 +133,7 @@ MAKERS: tuple[tuple[str, str, Callable[[], bytes], str], ...] = (
     ("avif-of-10^18-pixels", "a.avif", lambda: _claims(avif(), (2**31 - 1, 2**31 - 1)), BIG),
     ("avif-of-no-pixels", "a.avif", lambda: _claims(avif(), (0, 0)), "0 x 0 pixels"),
     ("avif-whose-codec-says-65536x65536", "a.avif", lambda: _codes(65_536), BIG),
+    ("avif-whose-configuration-swallows-the-size", "a.avif", lambda: _swallowed(65_536), BIG),
     ("avif-of-tiles-of-10^18-pixels", "a.avif", lambda: _grid(2**32 - 1, 2**32 - 1), BIG),
     ("avif-of-65536-tiles-of-which-one-is-there", "a.avif", lambda: _grid(64, 64), BROKEN),
     ("avif-of-a-thousand-items-in-one-place", "a.avif", _shared, BROKEN),

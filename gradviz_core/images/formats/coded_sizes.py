@@ -17,12 +17,23 @@ Size = tuple[int, int]
 """Width and height."""
 
 
-def of_av1(data: bytes) -> Iterator[Size]:
-    """The largest frame that each sequence header in these units allows (AV1, sections 5.3 and 5.5).
+def of_av1(configuration: bytes, picture: bytes) -> Iterator[Size]:
+    """The largest frame that each sequence header of a coded picture allows, and each in its configuration. They are
+    read apart: a unit without a length ends where its own box does.
 
     Raises:
-        ValueError, IndexError: units that break off, or without end.
+        ValueError, IndexError: units that break off, or without end; a picture without a sequence header, which every
+            one has (AV1 Image File Format, section 2.1).
     """
+    yield from _of_units(configuration)
+    found = list(_of_units(picture))
+    if not found:
+        raise ValueError("a picture without a sequence header")
+    yield from found
+
+
+def _of_units(data: bytes) -> Iterator[Size]:
+    """Of each sequence header among these units (AV1, sections 5.3 and 5.5)."""
     at, units = 0, 0
     while at < len(data):
         units += 1

@@ -93,7 +93,7 @@ def _check_sizes(found: Items, coded: list[Item]) -> None:
             check_pixels(*_grid(item.data))
     for item in coded:
         sizes = (
-            coded_sizes.of_av1(item.value(b"av1C")[4:] + item.data)
+            coded_sizes.of_av1(item.value(b"av1C")[4:], item.data)
             if item.kind == b"av01"
             else coded_sizes.of_hevc(item.value(b"hvcC"), item.data)
         )
