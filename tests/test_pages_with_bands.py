@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from tests import bands, handing_in, snippet_runs
 from tests.fake_uploads import FakeDelivery
 from tests.image_files import npy
 from tests.opening import MAPS, NEURONS, SALIENCY, answer_here, chart, errors, opened, texts, values
+from tests.test_pages_compare import COMPARE
 from tests.test_permalinks import PAGES, PERTURBATION
 
 
@@ -43,6 +45,19 @@ def test_the_perturbation_says_why_not() -> None:
     app = opened(PERTURBATION, model=bands.model(), image=bands.kept(bands.reflectances()))
     (said,) = errors(app)
     assert "the bands of this image have none" in said
+
+
+@pytest.mark.parametrize(("page", "key"), [(SALIENCY, "gradient"), (COMPARE, "map1")])
+def test_numbers_as_they_are_in_the_file_have_its_unit(page: str, key: str) -> None:
+    image = bands.kept(bands.reflectances())
+    for steps, unit in (
+        (bands.AS_THEY_ARE, "logit per unit of the file"),
+        (replace(bands.AS_THEY_ARE, standardised=True), "logit per normalised-pixel unit"),
+    ):
+        app = opened(page, model=bands.model(steps), image=image)
+        assert [each["text"] for each in chart(app, key)["layout"]["annotations"] if each.get("name") == "unit"] == [
+            unit
+        ]
 
 
 def test_channels_are_bands_in_a_square() -> None:

@@ -133,9 +133,15 @@ def score_unit(target: Target) -> str:
     return target.unit()
 
 
-def gradient_unit(target: Target, site: Site, method: MethodName = PLAIN, options: OptionValues = ()) -> str:
+def gradient_unit(
+    target: Target,
+    site: Site,
+    method: MethodName = PLAIN,
+    options: OptionValues = (),
+    steps: Preprocessing | None = None,
+) -> str:
     """Unit of the gradient at a site, or of what a method makes of it: ``logit per normalised-pixel unit``."""
-    return method_words.unit(method, target, site, options)
+    return method_words.unit(method, target, site, options, steps)
 
 
 def scale_text(field: Field) -> str:
@@ -264,13 +270,18 @@ def saliency(
     what = method_words.sentence(method, options, target, labels)
     index = f"{_channel_symbol(channel) if drawn.each_channel else 'c'},i,j"
     one = method_words.formula(method, options, target, labels, index)
-    facts = (f"the input, {shape_text(shape)}, normalised", field.unit, scale_text(field))
+    facts = (_input(shape, field), field.unit, scale_text(field))
     return Caption(
         f"{what}: {_reduced(drawn, shape, channel)}. {method_words.colours(method, field, target)}",
         drawn.formula.format(g=one),
         (*facts, *method_words.facts(method, options)),
         how_to_read.saliency(method, drawn, field, target),
     )
+
+
+def _input(shape: Sequence[int], field: Field) -> str:
+    """``the input, 3×96×96, normalised``: without the last word where the unit is that of a file."""
+    return f"the input, {shape_text(shape)}" + ("" if "unit of the file" in field.unit else ", normalised")
 
 
 def _reduced(drawn: View, shape: Sequence[int], channel: str = "") -> str:
@@ -318,7 +329,7 @@ def unit_gradient(
     if dashed:
         sentence += f" The box with {most} coincides with it." if dashed == solid else f" Dashed box: {most}."
     slope = rf"\frac{{\partial {score_symbol(target, ())}}}{{\partial x_{{c,i,j}}}}"
-    facts = (f"the input, {shape_text(input_shape)}, normalised", field.unit, scale_text(field))
+    facts = (_input(input_shape, field), field.unit, scale_text(field))
     return Caption(sentence, rf"\sum_c {slope}", facts, how_to_read.unit_gradient(solid is not None))
 
 

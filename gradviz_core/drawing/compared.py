@@ -15,6 +15,7 @@ from gradviz_core.drawing.screen.over_input import over_input
 from gradviz_core.errors import QuestionError
 from gradviz_core.types import INPUT, Field, FloatArray, GradientAnswer, SiteInfo, layouts
 from gradviz_core.types.area_means import area_means, cells_of
+from gradviz_core.types.cards import Preprocessing
 from gradviz_core.types.layouts import Grid
 from gradviz_core.types.methods import card_of
 from gradviz_core.types.photo_window import WHOLE, Place, Window
@@ -88,11 +89,11 @@ class Compared:
 # ----------------------------------------------------------------------------------------------------------- one map
 
 
-def at_input(answer: GradientAnswer, view: View) -> Field:
-    """What a method makes of the input, as rows and columns over the picture."""
+def at_input(answer: GradientAnswer, view: View, steps: Preprocessing | None = None) -> Field:
+    """What a method makes of the input, as rows and columns over the picture. ``steps`` say the unit of the input."""
     question, made = answer.question, f"attribution/{INPUT}"
     drawn = over_input(answer.arrays, made if made in answer.arrays else f"gradient/{INPUT}")
-    unit = gradient_unit(answer.target, INPUT, question.method, question.options)
+    unit = gradient_unit(answer.target, INPUT, question.method, question.options, steps)
     field = drawn.field(view.name if answer.tokens is None else VIEWS[0].name, unit=unit)
     return replace(field, signed=field.signed and method_words.is_signed(question.method, question.options))
 

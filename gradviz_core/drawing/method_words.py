@@ -7,15 +7,24 @@ from string import Template
 from types import MappingProxyType
 
 from gradviz_core.types import INPUT, Field, GradientQuestion, Site, Target, colour_scales
+from gradviz_core.types.cards import Preprocessing
 from gradviz_core.types.controls import AnyControl, Choice, Number, Option, applies, value_text
 from gradviz_core.types.methods import OptionValues, card_of, settled, terms
 
 
-def unit(method: str, target: Target, site: Site, options: OptionValues = ()) -> str:
-    """Unit of what a method gives at a site: ``logit per normalised-pixel unit``."""
-    value = "normalised-pixel unit" if site == INPUT else "unit of activation"
+def unit(
+    method: str, target: Target, site: Site, options: OptionValues = (), steps: Preprocessing | None = None
+) -> str:
+    """Unit of what a method gives at a site: ``logit per normalised-pixel unit``, at the input of a network that gets
+    the numbers of a file by its ``steps`` ``logit per unit of the file``."""
+    value = input_unit(steps) if site == INPUT else "unit of activation"
     text = next((one.unit for one in _chosen(method, options) if one.unit), card_of(method).unit)
     return _filled(text, method, options, score=target.unit(), value=value)
+
+
+def input_unit(steps: Preprocessing | None) -> str:
+    """The unit of the numbers that the network gets."""
+    return "unit of the file" if steps is not None and steps.as_in_the_file else "normalised-pixel unit"
 
 
 def sentence(method: str, options: OptionValues, target: Target, labels: Sequence[str], site: str = "the input") -> str:

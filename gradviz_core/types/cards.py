@@ -42,6 +42,11 @@ class Preprocessing:
         return len(self.mean) not in (1, 3)
 
     @property
+    def as_in_the_file(self) -> bool:
+        """Whether the network gets the numbers of the bands unchanged."""
+        return self.banded and not self.standardised and not any(self.mean) and set(self.std) == {1}
+
+    @property
     def shown_bands(self) -> tuple[int, ...]:
         """The bands that are shown, counted from 0."""
         return self.shown or ((0, 1, 2) if len(self.mean) > 2 else (0,))

@@ -158,7 +158,7 @@ def answer(asked: Asked, view: View, place: Place | None) -> Found:
     if (error := rows.failed(asked.question)) is not None:
         raise error
     if asked.info is None:
-        field, grid = compared.at_input(there, view), None
+        field, grid = compared.at_input(there, view, asked.survey.card.preprocessing), None
         window = asked.window.part(compared.extent(there, asked.size))
     else:
         field, grid = compared.at_layer(there, asked.info, view, asked.size)

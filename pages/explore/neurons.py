@@ -64,7 +64,9 @@ with one_sentence():
         with room:
             other = unit_map.ask(choice, unit, method, options)
             if other is None:
-                covered = units.input_gradient(answer, info, planes, effective, opacity / 100)
+                covered = units.input_gradient(
+                    answer, info, planes, effective, opacity / 100, choice.survey.card.preprocessing
+                )
                 panel.picture(covered, "gradient", checked=checked)
             else:
                 other.draw(choice, planes, opacity / 100)
@@ -79,7 +81,7 @@ with one_sentence():
     panel.header(f"Strongest {captions.channel_word(info)}s{place.words}")
     if is_coarse(strongest.arrays):  # their receptive field is known only now
         strongest = ask(asked, "Computing the gradients of the strongest channels …", Look(part=answer.receptive_field))
-    gallery = units.gallery(strongest, info, place, channel, answer.receptive_field)
+    gallery = units.gallery(strongest, info, place, channel, answer.receptive_field, choice.survey.card.preprocessing)
     panel.picture(gallery, "gallery")
     called = {"gallery": f"strongest {captions.channel_word(info)}s"}
     if other:

@@ -98,7 +98,7 @@ with one_sentence():
         else:
             numbers = pixel.gradient_facts(gradient.at(spot), METHODS[method].in_text, names)
         facts.line(*pixel.location_and_colour(spot, image), *numbers)
-        saliency.near_the_pixel(gradient, view, answer, spot)
+        saliency.near_the_pixel(gradient, view, answer, spot, choice.survey.card.preprocessing)
 
     trusted = st.container()
     blocks = over_patches.blocks_of(answer)
@@ -112,6 +112,7 @@ with one_sentence():
         checked=checked,
         sums=completeness.of(answer, gradient.total) if answer.question == question else None,
         whole=answer.question == question,
+        steps=choice.survey.card.preprocessing,
     )
     offered, later = trust.planned(tested)
     taking.button(choice, method, "options", view="" if view.each_channel else view.address)

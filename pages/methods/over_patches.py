@@ -24,7 +24,7 @@ def draw(answer: GradientAnswer, card: ModelCard, opacity: float, spot: Pixel | 
     field = fields.field(
         answer.attributions[INPUT][0, 0],
         signed=method_words.is_signed(method, options),
-        unit=captions.gradient_unit(answer.target, INPUT, method, options),
+        unit=captions.gradient_unit(answer.target, INPUT, method, options, card.preprocessing),
     )
     figure = cam_figures.over_image(
         field,

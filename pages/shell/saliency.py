@@ -24,6 +24,7 @@ from gradviz_core.types import (
     SurveyAnswer,
     Target,
 )
+from gradviz_core.types.cards import Preprocessing
 from gradviz_core.types.methods import PLAIN, OptionValues, card_of, offered_at
 from gradviz_core.types.views import VIEWS, View
 from pages.shell import address, controls, panel, widgets
@@ -93,7 +94,7 @@ def draw(
     """The result of the method in one view, with a mark on the chosen pixel. A click chooses a pixel."""
     gradient, image, method = drawn_array(answer), seen_in(answer.arrays), answer.question.method
     options = answer.question.options
-    unit = captions.gradient_unit(answer.target, INPUT, method, options)
+    unit = captions.gradient_unit(answer.target, INPUT, method, options, card.preprocessing)
     signed = method_words.is_signed(method, options)
     names = captions.channel_names(card.preprocessing)
     sheet = None
@@ -133,10 +134,11 @@ def drawn_array(answer: GradientAnswer) -> OverInput:
     return over_input(answer.arrays, made if made in answer.arrays else f"gradient/{INPUT}")
 
 
-def near_the_pixel(gradient: OverInput, view: View, answer: GradientAnswer, pixel: Pixel) -> None:
+def near_the_pixel(gradient: OverInput, view: View, answer: GradientAnswer, pixel: Pixel, steps: Preprocessing) -> None:
     """Draw the exact values around the pixel, if the picture shows one value for each block."""
     method, options = answer.question.method, answer.question.options
-    found = gradient.round_the_pixel(view.name, unit=captions.gradient_unit(answer.target, INPUT, method, options))
+    unit = captions.gradient_unit(answer.target, INPUT, method, options, steps)
+    found = gradient.round_the_pixel(view.name, unit=unit)
     if found is None:
         return
     field, corner = found

@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from gradviz_core.drawing import captions, fields, figures, screen
+from gradviz_core.drawing import captions, fields, figures, method_words, screen
 from gradviz_core.drawing.fields import Planes
 from gradviz_core.drawing.outlines import Box
 from gradviz_core.drawing.screen import OverInput, SiteMaps
 from gradviz_core.drawing.screen.arrays import blocks_of, scale_of
 from gradviz_core.drawing.screen.over_input import over_input
 from gradviz_core.drawing.screen.seen import seen as seen_in
-from gradviz_core.types import INPUT, GradientAnswer, SiteInfo, Unit, UnitsAnswer, UnitsQuestion, layouts
+from gradviz_core.types import INPUT, GradientAnswer, Preprocessing, SiteInfo, Unit, UnitsAnswer, UnitsQuestion, layouts
 from pages.shell import sites
 from pages.shell.choice import Choice
 from pages.shell.panel import Picture
@@ -47,12 +47,12 @@ def activation(maps: SiteMaps, channel: int, place: Place, info: SiteInfo) -> Pi
 
 
 def input_gradient(
-    answer: GradientAnswer, info: SiteInfo, planes: Planes, effective: Box | None, opacity: float
+    answer: GradientAnswer, info: SiteInfo, planes: Planes, effective: Box | None, opacity: float, steps: Preprocessing
 ) -> Picture:
     """The unit's input gradient over the image, with its receptive fields. A click chooses the unit at that pixel."""
     assert isinstance(answer.target, Unit)
     gradient = over_input(answer.arrays, f"gradient/{INPUT}")
-    field = gradient.field("signed_sum", unit=captions.gradient_unit(answer.target, INPUT))
+    field = gradient.field("signed_sum", unit=captions.gradient_unit(answer.target, INPUT, steps=steps))
     seen = answer.receptive_field
     figure = figures.heatmap(field, pixels=seen_in(answer.arrays).pixels, opacity=opacity, solid=seen, dashed=effective)
     caption = captions.unit_gradient(
@@ -84,7 +84,9 @@ def question(choice: Choice, info: SiteInfo, place: Place) -> UnitsQuestion:
     )
 
 
-def gallery(answer: UnitsAnswer, info: SiteInfo, place: Place, chosen: int, seen: Box | None) -> Picture:
+def gallery(
+    answer: UnitsAnswer, info: SiteInfo, place: Place, chosen: int, seen: Box | None, steps: Preprocessing
+) -> Picture:
     """The strongest channels' input gradients on one scale, each below its index and activation. A click chooses one.
 
     If the units see only a part of the image, that part is shown.
@@ -96,7 +98,7 @@ def gallery(answer: UnitsAnswer, info: SiteInfo, place: Place, chosen: int, seen
     rows, columns = gradients.shape[2:]
     top, bottom, left, right = seen or (0, rows - 1, 0, columns - 1)
     whole = seen is None or (blocks is None and (rows, columns) == (bottom - top + 1, right - left + 1))
-    unit = f"activation per {captions.gradient_unit(Unit(info.site, ()), INPUT).partition(' per ')[2]}"
+    unit = f"activation per {method_words.input_unit(steps)}"
     if blocks is None:
         sheet = fields.tile(maps[:, top : bottom + 1, left : right + 1], numbers, columns=3, label=0.045, unit=unit)
     else:  # the arrays hold only this part

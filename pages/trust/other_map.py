@@ -35,7 +35,7 @@ def draw(tested: Tested, answer: RandomisedAnswer) -> None:
 
 def _over_input(tested: Tested, answer: RandomisedAnswer) -> tuple[go.Figure, Field]:
     question, name = answer.question, f"attribution/{answer.question.wrt}"
-    field = over_input(answer.arrays, name).field(question.view, unit=_unit(answer))
+    field = over_input(answer.arrays, name).field(question.view, unit=_unit(tested, answer))
     field = replace(field, signed=field.signed and _is_signed(answer))
     if tested.at.tokens is not None:
         figure = cam_figures.over_image(
@@ -52,7 +52,7 @@ def _over_input(tested: Tested, answer: RandomisedAnswer) -> tuple[go.Figure, Fi
 
 def _over_layer(tested: Tested, info: SiteInfo, answer: RandomisedAnswer) -> tuple[go.Figure, Field]:
     """The channels of a class activation map are one."""
-    name, signed, unit = f"attribution/{info.site}", _is_signed(answer), _unit(answer)
+    name, signed, unit = f"attribution/{info.site}", _is_signed(answer), _unit(tested, answer)
     over = _rows_and_columns(answer.attribution, info, tested.seen.size)
     if over is None:
         drawn = fields.planes(answer.attribution, info.layout, info.axis)
@@ -73,9 +73,9 @@ def _rows_and_columns(found: FloatArray, info: SiteInfo, size: tuple[int, int]) 
     return None if grid is None else cam_figures.rows_and_columns(found, grid)
 
 
-def _unit(answer: RandomisedAnswer) -> str:
+def _unit(tested: Tested, answer: RandomisedAnswer) -> str:
     question = answer.question
-    return captions.gradient_unit(answer.target, question.wrt, question.method, question.options)
+    return captions.gradient_unit(answer.target, question.wrt, question.method, question.options, tested.steps)
 
 
 def _is_signed(answer: RandomisedAnswer) -> bool:

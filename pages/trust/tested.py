@@ -22,6 +22,7 @@ from gradviz_core.types import (
     SiteInfo,
     Target,
 )
+from gradviz_core.types.cards import Preprocessing
 from gradviz_core.types.insertion import Order, Substrate
 from gradviz_core.types.looks import Look
 from gradviz_core.types.methods import OptionValues, card_of, settled
@@ -70,6 +71,8 @@ class Tested:
     """What its values sum to; None where no law says what that should be, or terms are missing."""
     whole: bool = True
     """Whether all its terms are there."""
+    steps: Preprocessing | None = None
+    """How the image becomes the input: they say the unit of a map of it."""
 
     @property
     def info(self) -> SiteInfo | None:

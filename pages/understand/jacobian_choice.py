@@ -10,7 +10,7 @@ import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from gradviz_core.drawing import captions, spectra
+from gradviz_core.drawing import captions, method_words, spectra
 from gradviz_core.errors import UnknownSite
 from gradviz_core.types import (
     INPUT,
@@ -94,7 +94,8 @@ class View:
         head = self.head
         read = ClassScore(head=Head(reading=head.reading)) if head else None
         top = captions.score_unit(read) if read else "unit of activation"
-        below = "normalised-pixel unit" if self.wrt.site == INPUT else "unit of activation"
+        steps = self.choice.survey.card.preprocessing
+        below = method_words.input_unit(steps) if self.wrt.site == INPUT else "unit of activation"
         return "dimensionless" if self.of.site == self.wrt.site else f"{top} per {below}"
 
     def names(self, first: int, end: int) -> list[str]:
