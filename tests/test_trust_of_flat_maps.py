@@ -54,6 +54,8 @@ def test_the_chosen_number_of_layers_is_a_point_of_the_curve() -> None:
 def test_the_other_map_says_its_own_scale() -> None:
     field = Field(np.array([[-0.5, 0.25]]), True, "logit", 0.5)
     assert trust_words.other_map(randomised(layer=1), field).sentence.endswith("Its scale is its own: ±0.5 logit.")
+    zero = Field(np.zeros((1, 2)), True, "logit", 0.0)
+    assert "scale" not in trust_words.other_map(randomised(layer=1), zero).sentence
 
 
 def test_a_map_of_which_nothing_is_left_is_not_praised() -> None:

@@ -216,8 +216,8 @@ def other_map(answer: RandomisedAnswer, field: Field) -> Caption:
         sentence = f"The map after noise was added to the image: {_NOISE} {size} of {_RANGE}."
     else:
         sentence = "The map itself: no layer is shuffled."
-    own = f"Its scale is its own: {ends_text(field)} {field.unit}."
-    return Caption(f"{sentence} {own}", "", (field.unit, scale_text(field)), OTHER_MAP)
+    own = f" Its scale is its own: {ends_text(field)} {field.unit}." if field.limit else ""
+    return Caption(f"{sentence}{own}", "", (field.unit, scale_text(field)), OTHER_MAP)
 
 
 def curve(answers: Sequence[RandomisedAnswer], points: int, layers: int, single: bool) -> Caption:
