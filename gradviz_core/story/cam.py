@@ -64,11 +64,11 @@ def tell(ask: Ask, subject: Subject, percent: int = FIRST) -> Told:
     return Told(
         f"Cover the quarter of the picture where the first map is largest, and the score of {label} "
         f"{_moves(now.first)}. Cover the last map's quarter, and it {_moves(now.last)}.",
-        f"Thin lines: each map's quarter, where it is most {DIVERGING.high} or least {DIVERGING.low}. "
-        f"{DIVERGING.high.capitalize()} speaks for {label}, {DIVERGING.low} against it. Mind the scales: the last one "
-        f"goes {_times(every, first, last)} times as far as the first. With the middle map's quarter covered, the "
-        f"score {_moves(now.middle)}. For comparison: with the upper left, upper right, lower left or lower right "
-        f"quarter of the picture covered, it changes by {_listed(corners)}. The box is the same place in all three.",
+        f"Thin lines: each map's quarter, most {DIVERGING.high} or least {DIVERGING.low}. "
+        f"{DIVERGING.high.capitalize()} speaks for {label}, {DIVERGING.low} against it; the last scale goes "
+        f"{_times(every, first, last)} times as far as the first. Without the middle map's quarter the score "
+        f"{_moves(now.middle)}, without each corner's quarter it changes by {_listed(corners)}. The "
+        "box is the same place in all three.",
         (
             Computed(
                 "A map: the channels a of a layer, each times the mean of its slope over all Z places. Grad-CAM as "

@@ -205,6 +205,7 @@ def test_a_picture_that_is_not_there_and_a_server_that_is_away_are_told_apart(pa
         """() => {
           const plot = '<div class="st-key-chart_x"><i class="js-plotly-plot"></i></div>';
           document.body.insertAdjacentHTML("beforeend", plot);
+          Object.assign(document.querySelector(".js-plotly-plot"), { data: [], layout: {} });
           window.fetch = async () => { throw new TypeError("Failed to fetch"); };
         }"""
     )
