@@ -46,6 +46,7 @@ _WIDTHS = {
 elsewhere."""
 _WIDE = "\n".join(f".st-key-shown_{name} {{ min-width: {width}px; }}" for name, width in _WIDTHS.items())
 _COMPARE = f"""
+{elements.LAYOUT}:has(> .st-key-compare_pixel_room) {{ flex: none !important; width: auto !important; }}
 .st-key-compare_pixel_room {{ width: 150px; min-height: 4rem; }}
 [class*=st-key-compare_head_] {{ min-height: 45px; }}
 [class*=st-key-compare_tools_] {{ min-height: 26px; }}
