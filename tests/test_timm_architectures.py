@@ -216,3 +216,36 @@ def test_nothing_else_reaches_timm(rest: str, monkeypatch: pytest.MonkeyPatch) -
         load(f"timm/{rest}")
     with pytest.raises(BadModel):
         weights_files.build(f"timm/{rest}", weights_files.read(saved({"a.weight": torch.ones(2)})).tensors)
+
+
+def _base_transformer(prefix: str) -> bytes:
+    """The names of a ViT-B/16 or DeiT-B/16 as Hugging Face writes them; its numbers are zero."""
+    wide, hidden, state = 768, 3072, {}
+
+    def layer(name: str, out: int, into: int) -> None:
+        state[f"{name}.weight"], state[f"{name}.bias"] = torch.zeros(out, into), torch.zeros(out)
+
+    state[f"{prefix}embeddings.cls_token"] = torch.zeros(1, 1, wide)
+    state[f"{prefix}embeddings.position_embeddings"] = torch.zeros(1, 197, wide)
+    state[f"{prefix}embeddings.patch_embeddings.projection.weight"] = torch.zeros(wide, 3, 16, 16)
+    state[f"{prefix}embeddings.patch_embeddings.projection.bias"] = torch.zeros(wide)
+    for block in (f"{prefix}encoder.layer.{number}" for number in range(12)):
+        for one in ("query", "key", "value"):
+            layer(f"{block}.attention.attention.{one}", wide, wide)
+        layer(f"{block}.attention.output.dense", wide, wide)
+        layer(f"{block}.intermediate.dense", hidden, wide)
+        layer(f"{block}.output.dense", wide, hidden)
+        for norm in ("layernorm_before", "layernorm_after"):
+            state |= {f"{block}.{norm}.{name}": torch.zeros(wide) for name in ("weight", "bias")}
+    state |= {f"{prefix}layernorm.{name}": torch.zeros(wide) for name in ("weight", "bias")}
+    layer("classifier", 7, wide)
+    return saved(state)
+
+
+@pytest.mark.parametrize(("prefix", "mean"), [("vit.", 0.5), ("deit.", 0.485)])
+def test_a_deit_of_hugging_face_is_normalised_as_one_though_its_layers_are_those_of_a_vit(
+    prefix: str, mean: float
+) -> None:
+    best = model_files.inspect(_base_transformer(prefix)).fits[0]
+    assert best.architecture == "torchvision/vit_b_16"
+    assert best.preprocessing.mean[0] == mean

@@ -169,7 +169,7 @@ def _that_fit(found: weights_files.WeightsFile) -> _Chosen:
     Raises:
         BadModel: none does; the message is about the one that comes nearest.
     """
-    tried = [(part, weights_files.fits(part.tensors, part.name)) for part in found.parts]
+    tried = [(part, weights_files.fits(part.tensors, part.name, part.wrappers)) for part in found.parts]
     whole = [(part, fits) for part, fits in tried if fits and not fits[0].differences]
     if not whole:
         part, fits = min(tried, key=lambda pair: pair[1][0].differences if pair[1] else len(pair[0].tensors))

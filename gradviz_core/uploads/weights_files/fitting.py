@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -72,34 +72,38 @@ class Comparison:
     """Of the image that its first layer takes."""
 
 
-def fits(tensors: Mapping[str, Loadable], part: str = "") -> tuple[Fit, ...]:
+def fits(tensors: Mapping[str, Loadable], part: str = "", wrappers: Sequence[str] = ()) -> tuple[Fit, ...]:
     """The five architectures that the tensors fit best, best first; none where no tensor fits any. ``part`` is the name
-    of these weights in their file."""
+    of these weights in their file, and ``wrappers`` what was taken off the names there."""
     ranked = [found for found in _ranked(tensors) if found.matching][:MOST_FITS]
     small = (
         [compare(one, tensors) for one in first_layers.small_stems(ranked[0].architecture, tensors)] if ranked else []
     )
     whole = [found for found in (*small, *ranked) if not found.differences]
     ranked = [*small, *ranked]
-    found = (*whole, *(one for one in _of_timm(tensors) if not one.differences), *ranked[len(whole) :])
+    found = (*whole, *(one for one in _of_timm(tensors, wrappers) if not one.differences), *ranked[len(whole) :])
     worth = (*found[:1], *(one for one in found[1:] if one.matching >= len(one.differences)))
-    of_timm = _names_of_timm(tensors) if dialects.to_torchvision(tensors).library else ()
+    of_timm = _names_of_timm(tensors, wrappers) if dialects.to_torchvision(tensors).library else ()
     return tuple(
         _fit(one, part, None if one.differences else twins.proposed(one.architecture, of_timm)) for one in worth
     )
 
 
-def _of_timm(tensors: Mapping[str, Loadable]) -> list[Comparison]:
+def _of_timm(tensors: Mapping[str, Loadable], wrappers: Sequence[str]) -> list[Comparison]:
     """Those of timm that have these tensors, where timm is there to build them."""
     if not timm_shapes.is_installed():
         return []
-    return [compare(keys.timm(name), tensors) for name in _names_of_timm(tensors)]
+    return [compare(keys.timm(name), tensors) for name in _names_of_timm(tensors, wrappers)]
 
 
-def _names_of_timm(tensors: Mapping[str, Loadable]) -> tuple[str, ...]:
-    """The names in timm of architectures that have these tensors, whether it is there or not."""
+def _names_of_timm(tensors: Mapping[str, Loadable], wrappers: Sequence[str] = ()) -> tuple[str, ...]:
+    """The names in timm of architectures that have these tensors, whether it is there or not. Those of a DeiT come
+    first where Hugging Face's names said that it is one: the rest of them are those of a ViT."""
     shapes = {name: one.shape for name, one in prepared(keys.timm(""), tensors).items()}
-    return timm_shapes.with_these(shapes)[:MOST_OF_TIMM]
+    found = timm_shapes.with_these(shapes)
+    if "deit." in wrappers:
+        found = tuple(sorted(found, key=lambda name: not name.startswith("deit")))
+    return found[:MOST_OF_TIMM]
 
 
 def compare(architecture: str, tensors: Mapping[str, Loadable]) -> Comparison:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gradviz_core.errors import BadModel
 from gradviz_core.settings import settings
@@ -30,6 +30,8 @@ class Part:
     tensors: dict[str, StoredTensor]
     notes: tuple[str, ...]
     """What was taken off and left out to get there, each a sentence."""
+    wrappers: tuple[str, ...] = ()
+    """What was taken off the names of its file first: of wrappers, and ``vit.`` or ``deit.`` as Hugging Face has it."""
 
     @property
     def can_be_chosen(self) -> bool:
@@ -61,9 +63,11 @@ def parts_of(
     """
     _check_size(tensors)
     plain = _without_wrappers(tensors)
-    notes = [*notes, *(_removed(wrapper) for wrapper in _wrappers_in(tensors))]
+    wrappers = _wrappers_in(tensors)
+    notes = [*notes, *(_removed(wrapper) for wrapper in wrappers)]
     found = prefixes.groups([*plain, *odd], known)
-    return [_part(path, prefix, found, plain, odd, notes, known) for prefix in found]
+    parts = [_part(path, prefix, found, plain, odd, notes, known) for prefix in found]
+    return [replace(part, wrappers=tuple(wrappers)) for part in parts]
 
 
 def _part(
