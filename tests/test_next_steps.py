@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import pickle
 import subprocess
 import sys
@@ -141,6 +142,7 @@ def test_weights_of_an_unknown_model_are_put_into_it_and_it_is_exported(
     error = refused(data)
     assert "torch.zeros(1, 6, 224, 224)" in error.code
     assert OTHER_CHANNELS not in error.code
+    assert "only do it if you trust whoever made it.\nweights = torch.load(" in error.code
     assert "weights_only=False" in error.code
     made = followed(error, tmp_path, data, model="__import__('nets').Net(6)")
     program = torch.export.load(io.BytesIO(made))
@@ -222,6 +224,21 @@ def test_what_others_saved_is_saved_again_with_torch(tmp_path: Path, make: Calla
 @pytest.mark.parametrize("kind", ["posix.system", "os.system", "builtins.eval", "a.os.system", "a b.c", "a", "x" * 99])
 def test_no_code_loads_what_is_not_the_class_of_a_model(kind: str) -> None:
     assert next_steps.export_pickled(kind) == next_steps.export()
+
+
+class Harm:
+    """What an unpickler would do: call ``os.system``."""
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.system, ("true",)
+
+
+def test_no_code_loads_weights_beside_what_runs_a_command(nets: ModuleType) -> None:
+    error = refused(saved({"state_dict": nets.Net().state_dict(), "extra": Harm()}))
+    assert error.code == next_steps.export()
+    assert not next_steps.runs_things("argparse.Namespace")
+    assert not next_steps.runs_things("pathlib.PosixPath")
+    assert next_steps.runs_things("builtins.eval")
 
 
 def test_a_name_from_a_file_is_never_more_than_a_text_in_the_code() -> None:

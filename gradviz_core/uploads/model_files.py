@@ -184,7 +184,10 @@ def _that_fit(found: weights_files.WeightsFile) -> _Chosen:
 
 
 def _export_with(found: weights_files.WeightsFile, part: Part) -> str:
-    """The program that puts these weights into the model they came from, and exports it."""
+    """The program that puts these weights into the model they came from, and exports it. It does not load a file that
+    would run something no checkpoint needs."""
+    if any(map(next_steps.runs_things, found.objects)):
+        return next_steps.export()
     *path, prefix = part.name.split("/") if part.name else [""]
     if not prefix.endswith("."):
         path, prefix = [*path, prefix] if prefix else path, ""
@@ -198,7 +201,7 @@ def _export_with(found: weights_files.WeightsFile, part: Part) -> str:
         prefix,
         next(convolutions, 3),
         safetensors=found.format == "safetensors",
-        trusted=not found.holds_objects,
+        trusted=not found.objects,
     )
     return program(imports=origin.imports, line=origin.line, side=origin.side) if origin else program()
 

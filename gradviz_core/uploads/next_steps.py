@@ -17,6 +17,9 @@ EXPORT: Final = "Export it where you have its code: a .pt2 file brings its own a
 _SAVED = 'torch.export.save(torch.export.export(model.float().eval(), (x,)), "model.pt2")\n'
 OF_PYTHON: Final = sys.stdlib_module_names | {"__builtin__", "nt", "posix"}
 """Modules that come with Python; no class of a model is in them."""
+_RUN_THINGS = frozenset("posix nt os sys subprocess importlib runpy ctypes socket shutil pty code".split())
+_BUILT_IN = frozenset("eval exec compile getattr open __import__".split())
+_RUNS_CODE = "# This runs the code in the file: only do it if you trust whoever made it.\n"
 _MOST_PARTS = 8
 _SIDE = 224
 _LONGEST_NAME = 60
@@ -40,8 +43,7 @@ def export_pickled(kind: str, path: Sequence[object] = ()) -> str:
     keys = "".join(f"[{key!r}]" for key in path if isinstance(key, str | int) and len(str(key)) <= _LONGEST_NAME)
     return (
         f"import torch\n\n{_class_of(kind)}"
-        f"# This runs the code in the file: only do it if you trust whoever made it.\n"
-        f'model = torch.load({FILE!r}, map_location="cpu", weights_only=False){keys}\n{_image()}{_SAVED}'
+        f'{_RUNS_CODE}model = torch.load({FILE!r}, map_location="cpu", weights_only=False){keys}\n{_image()}{_SAVED}'
     )
 
 
@@ -66,13 +68,14 @@ def export_with_weights(
     if safetensors:
         first, loaded = "from safetensors.torch import load_file\n", f"load_file({FILE!r})"
     else:
-        note = "" if trusted else ", weights_only=False"
-        first, loaded = "", f'torch.load({FILE!r}, map_location="cpu"{note}){keys}'
+        first = ""
+        loaded = f'torch.load({FILE!r}, map_location="cpu"{"" if trusted else ", weights_only=False"}){keys}'
     renamed = (
         f"weights = {{name.removeprefix({prefix!r}): value for name, value in weights.items()}}\n" if prefix else ""
     )
+    warning = "" if safetensors or trusted else _RUNS_CODE
     return (
-        f"import torch\n{imports}{first}\n{line}\nweights = {loaded}\n{renamed}"
+        f"import torch\n{imports}{first}\n{line}\n{warning}weights = {loaded}\n{renamed}"
         f"model.load_state_dict(weights)\n{_image(channels, side)}{_SAVED}"
     )
 
@@ -80,7 +83,7 @@ def export_with_weights(
 def save_script_weights() -> str:
     """The program that takes the weights out of a TorchScript file."""
     return (
-        "import torch\n\n# This runs the code in the file: only do it if you trust whoever made it.\n"
+        f"import torch\n\n{_RUNS_CODE}"
         f'model = torch.jit.load({FILE!r}, map_location="cpu")\ntorch.save(model.state_dict(), "weights.pt")\n'
     )
 
@@ -96,7 +99,7 @@ def save_arrays() -> str:
 def save_pickled() -> str:
     """The program that saves with torch what is in a bare pickle, a state dict alone where it is a model."""
     return (
-        "import pickle\n\nimport torch\n\n# This runs the code in the file: only do it if you trust whoever made it.\n"
+        f"import pickle\n\nimport torch\n\n{_RUNS_CODE}"
         f'with open({FILE!r}, "rb") as file:\n    saved = pickle.load(file)\n'
         'torch.save(saved.state_dict() if isinstance(saved, torch.nn.Module) else saved, "weights.pt")\n'
     )
@@ -115,6 +118,14 @@ def is_class_of_somebody(kind: str) -> bool:
     if not modules or len(parts) > _MOST_PARTS or not all(map(_is_name, parts)):
         return False
     return not OF_PYTHON.intersection(modules)
+
+
+def runs_things(name: str) -> bool:
+    """Whether no checkpoint of anybody holds this: ``posix.system``, ``builtins.eval``. Where one does, no program
+    loads the file."""
+    module, _, last = name.rpartition(".")
+    built_in = module in ("builtins", "__builtin__") and last in _BUILT_IN
+    return built_in or bool(_RUN_THINGS.intersection(module.split(".")))
 
 
 def _class_of(kind: str) -> str:

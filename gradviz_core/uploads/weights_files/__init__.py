@@ -33,8 +33,8 @@ class WeightsFile:
     """One set of weights at least, the likeliest first."""
     said: tuple[str, ...]
     """What is to be said of the whole file, each a sentence."""
-    holds_objects: bool = False
-    """Whether Python objects lie beside the weights, which torch loads only when told to run their code."""
+    objects: tuple[str, ...] = ()
+    """The classes of the Python objects beside the weights, which torch loads only when told to run their code."""
 
     @property
     def tensors(self) -> dict[str, StoredTensor]:
@@ -94,7 +94,7 @@ def _of_saved(saved: Saved, size: int) -> WeightsFile:
             said.append(f"What is under {'/'.join(found.path)[:80]!r} cannot be used: {error}")
     if not parts:
         raise refused[0]
-    return WeightsFile("state_dict", tuple(parts[:MOST_PARTS]), tuple(said), holds_objects=bool(saved.objects))
+    return WeightsFile("state_dict", tuple(parts[:MOST_PARTS]), tuple(said), objects=tuple(saved.objects))
 
 
 def _parts(saved: Saved, found: unwrapping.StateDict, size: int) -> list[Part]:
