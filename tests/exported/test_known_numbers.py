@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from gradviz_core.errors import BadModel, QuestionError
 from gradviz_core.uploads import cost, exported
+from gradviz_core.uploads.exported.arguments import check_limits
 from tests.exported.files import Document, bent, exported_bytes, nodes
 
 
@@ -75,8 +76,15 @@ def test_a_number_may_be_a_size_and_is_limited_as_one() -> None:
     found = exported.read(exported_bytes(Sized(5), IMAGE)).module
     assert torch.equal(found(IMAGE), IMAGE.sum() + 5)
     huge = exported_bytes(Sized(10**12), IMAGE)
-    with pytest.raises(QuestionError, match=r"MB or more|billion operations"):
-        cost.check(exported.read(huge).module, tuple(IMAGE.shape))
+    with pytest.raises(BadModel, match=r"The argument size asks for 1e\+12 numbers"):
+        exported.read(huge)
+
+
+@pytest.mark.parametrize("factor", [1e-30, float("nan"), 5000.0])
+def test_scales_are_limited_wherever_they_come_from(factor: float) -> None:
+    check_limits(2.0, "scales_h")
+    with pytest.raises(BadModel, match="scales_h must be a factor from"):
+        check_limits(factor, "scales_h")
 
 
 def of_the_image(document: Document) -> None:

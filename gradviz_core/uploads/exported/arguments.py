@@ -92,6 +92,16 @@ def read_argument(record: object, name: str, wanted: str, find: Find) -> Value:
     if kind in (*_SINGLE, *_LISTS) and kind not in _TAKEN[plain] and not (plain.startswith("List[") and value == []):
         raise BadModel(f"The argument {shown(name)} has the wrong type for this operation. {AGAIN}")
     found = _value(kind, value, find)
+    check_limits(found, name)
+    return found
+
+
+def check_limits(found: Value, name: str) -> None:
+    """Refuse the argument called ``name`` where its numbers would make a tensor too large, or scale by too much.
+
+    Raises:
+        BadModel: they would.
+    """
     if name in _SIZE_NAMES:
         _check_size(found, name)
     if name in _SCALE_NAMES and not all(_SMALLEST_SCALE <= scale <= 1 / _SMALLEST_SCALE for scale in _numbers(found)):
@@ -99,7 +109,6 @@ def read_argument(record: object, name: str, wanted: str, find: Find) -> Value:
             f"The argument {name} must be a factor from 1/{1 / _SMALLEST_SCALE:,.0f} to "
             f"{1 / _SMALLEST_SCALE:,.0f}. {REWRITE}"
         )
-    return found
 
 
 def _value(kind: str, value: object, find: Find) -> Value:

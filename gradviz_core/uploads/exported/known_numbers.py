@@ -15,7 +15,7 @@ from typing import Any
 from torch import Tensor
 
 from gradviz_core.errors import BadModel
-from gradviz_core.uploads.exported.arguments import Ref, Value
+from gradviz_core.uploads.exported.arguments import Ref, Value, check_limits
 from gradviz_core.uploads.exported.graph import Node
 from gradviz_core.uploads.exported.operators import ITEM
 
@@ -49,7 +49,8 @@ def put_in(nodes: Sequence[Node], weights: Mapping[int, Tensor], tensors: set[in
     """The graph with each number where ``item()`` was asked for it; ``tensors`` are the places of tensors.
 
     Raises:
-        BadModel: a number is not one out of a small weight, or could change without a trace.
+        BadModel: a number is not one out of a small weight, could change without a trace, or is over the limit of the
+            argument that it stands for.
     """
     needed = _needed(nodes)
     values: dict[int, Any] = {
@@ -68,6 +69,8 @@ def put_in(nodes: Sequence[Node], weights: Mapping[int, Tensor], tensors: set[in
         if needed.intersection(node.makes()):
             _compute(node, values)
         kept.append(replace(node, arguments={name: _filled(each, values) for name, each in node.arguments.items()}))
+        for name, each in kept[-1].arguments.items():
+            check_limits(each, name)
     return Known(tuple(kept), frozenset(needed | shared))
 
 
