@@ -180,7 +180,7 @@ def test_the_score_changes_so_when_what_a_map_marks_is_covered(percent: int) -> 
             covered = x.clone()
             covered[:, :, rows, columns] = 0
             corners.append(float((net(covered) - net(x))[0, label]))
-    listed = what.note.partition("covered, it changes by ")[2].partition(". ")[0].replace("\N{MINUS SIGN}", "-")
+    listed = what.note.partition("corner's quarter it changes by ")[2].partition(". ")[0].replace("\N{MINUS SIGN}", "-")
     assert [float(one) for one in re.split(", | or ", listed)] == pytest.approx(corners, abs=0.006)
 
 
