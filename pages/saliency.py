@@ -1,7 +1,7 @@
 """Input saliency, at /saliency."""
 
 from pages.layout import contents
-from pages.shell import pixel, saliency
+from pages.shell import pixel, saliency, slices
 from pages.shell.parameters import Parameter
 from pages.trust import panel as trust
 
@@ -10,7 +10,8 @@ PAGE = contents.Page(
     "pages/explore/saliency.py",
     section="Explore",
     order=10,
-    parameters=(*saliency.PARAMETERS, *pixel.PARAMETERS, Parameter("opacity"), *trust.AT_INPUT),
+    parameters=(*saliency.PARAMETERS, *pixel.PARAMETERS, *slices.PARAMETERS, Parameter("opacity"), *trust.AT_INPUT),
+    slices=True,
     presented=("chart_image", "chart_gradient", "said_gradient", "shown_view"),
 )
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gradviz_core.errors import BadModel, ComputeError
-from gradviz_core.text import codec
+from gradviz_core.text import preprocessing_limits
 from gradviz_core.text.codec import (
     image_report_from_json,
     image_report_to_json,
@@ -22,17 +22,17 @@ from gradviz_core.text.codec import (
     recipe_from_json,
     recipe_to_json,
 )
-from gradviz_core.types.cards import Fit, ImageReport, ModelReport, Preprocessing, Recipe
+from gradviz_core.types.cards import MOST_SLICES, Fit, ImageReport, ModelReport, Preprocessing, Recipe
 from gradviz_core.types.heads import OutputKind
 
 RELAXED = settings(deadline=None, max_examples=60)
 
 TEXT = st.text(max_size=40)
 LINE = TEXT.filter(str.isprintable)
-SIDE = st.integers(1, codec.LARGEST_SIDE)
+SIDE = st.integers(1, preprocessing_limits.LARGEST_SIDE)
 COUNT = st.integers(0, 2**31)
-MEANS = st.floats(-codec.LARGEST_MEAN, codec.LARGEST_MEAN)
-STDS = st.floats(codec.SMALLEST_STD, codec.LARGEST_MEAN)
+MEANS = st.floats(-preprocessing_limits.LARGEST_MEAN, preprocessing_limits.LARGEST_MEAN)
+STDS = st.floats(preprocessing_limits.SMALLEST_STD, preprocessing_limits.LARGEST_MEAN)
 
 
 def channels(count: int) -> st.SearchStrategy[Preprocessing]:
@@ -47,7 +47,13 @@ def channels(count: int) -> st.SearchStrategy[Preprocessing]:
     )
 
 
-STEPS = channels(1) | channels(3)
+SLICES = st.builds(
+    lambda steps, slices, first: replace(steps, size=(32, 40), slices=slices, slices_first=first),
+    channels(1) | channels(3),
+    st.integers(1, MOST_SLICES),
+    st.booleans(),
+)
+STEPS = channels(1) | channels(3) | SLICES
 RECIPES = st.builds(Recipe, LINE, LINE, LINE, st.lists(LINE, max_size=4).map(tuple), STEPS)
 FITS = st.builds(Fit, TEXT, COUNT, COUNT, COUNT, STEPS)
 TEXTS = st.lists(TEXT, max_size=3).map(tuple)

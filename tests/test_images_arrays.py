@@ -125,7 +125,7 @@ def test_a_range_that_is_none_is_refused(wrong: tuple[float, float]) -> None:
     assert "is not a valid range" in refusal(lambda: kept(np.zeros((2, 2)), wrong))
 
 
-@pytest.mark.parametrize("shape", [(), (4,), (0, 4), (17, 20, 30), (20, 30, 17), (2, 3, 4, 4), (4, 0, 3)])
+@pytest.mark.parametrize("shape", [(), (4,), (0, 4), (4, 0, 3), (0, 9, 9, 9), (2, 2, 2, 3, 4)])
 def test_shapes_of_no_picture_are_refused(shape: tuple[int, ...]) -> None:
     assert "an image must be" in refusal(lambda: kept(np.zeros(shape, np.uint8)))
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gradviz_core.answers import gradient, sizes, tokens
+from gradviz_core.answers import gradient, one_picture, sizes, tokens
 from gradviz_core.answers.needs import Needs
 from gradviz_core.answers.scene import Clock, Scene, as_numpy
 from gradviz_core.answers.sizes import Known, Size
@@ -40,6 +40,7 @@ def answer(scene: Scene, question: AttendingQuestion, notes: tuple[str, ...], cl
         QuestionError: the model does not attend, or has no such layer or token.
         TooCostly: the rows would take too much memory.
     """
+    one_picture.check(scene, "The map of a token")
     trace = scene.trace
     sites = trace.attention
     layer = _layer(sites, question.layer)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch.nn.functional import interpolate
 
@@ -13,10 +14,12 @@ from gradviz_core.types.views import view
 
 
 def field(scene: Scene, found: FloatArray, site: Site, axis: int | None, name: str) -> FloatArray:
-    """What is drawn of the map ``found`` at a site: at the input what the view of this ``name`` makes of its channels;
-    elsewhere their sum, as rows and columns where the positions lie over the picture and nowhere else. ``axis`` counts
-    the channels, or what the trace knows of them where it is None."""
+    """What is drawn of the map ``found`` at a site: at the input what the view of this ``name`` makes of its channels,
+    all slices of a volume in one row; elsewhere their sum, as rows and columns where the positions lie over the picture
+    and nowhere else. ``axis`` counts the channels, or what the trace knows of them where it is None."""
     reduce = view(name).reduce
+    if site == INPUT and found.ndim == 5 and reduce is not None:
+        return reduce(np.moveaxis(found[0], scene.model.card.preprocessing.channel_axis - 1, 0)).ravel()
     if site == INPUT and found.ndim == 4 and reduce is not None:
         return reduce(found[0])
     if found.ndim == 1:

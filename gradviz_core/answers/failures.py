@@ -49,7 +49,9 @@ def ran_out_of_memory(error: BaseException) -> bool:
 
 
 def input_text(x: Tensor) -> str:
-    """``3 channels of 96×96 pixels``, of an input (1, C, H, W)."""
+    """``3 channels of 96×96 pixels``, of an input (1, C, H, W); of a volume or clip ``an input of 1×16×96×96``."""
+    if x.dim() > 4:
+        return f"an input of {'×'.join(map(str, x.shape[1:]))}"
     channels, height, width = x.shape[1:]
     return f"{channels} channel{'s' if channels > 1 else ''} of {height}×{width} pixels"
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gradviz_core.answers import predictions
+from gradviz_core.answers import one_picture, predictions
 from gradviz_core.answers.needs import Needs
 from gradviz_core.answers.oracle import SceneOracle
 from gradviz_core.answers.scene import Clock, Scene, as_numpy
@@ -70,6 +70,8 @@ def answer(scene: Scene, question: GradientQuestion, notes: tuple[str, ...], clo
     Raises:
         BadTarget, UnknownSite, Unreachable: as ``trace.gradients`` does.
     """
+    if card_of(question.method).one_picture:
+        one_picture.check(scene, card_of(question.method).name)
     target, score = scene.select(question.target)
     _check_real(scene.trace, question.wrt)
     field_seen = _receptive_field(target, scene.trace)  # read from the graph, so before the graph may go

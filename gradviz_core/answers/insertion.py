@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Int64
 from torch import Tensor
 
-from gradviz_core.answers import drawn, gradient
+from gradviz_core.answers import drawn, gradient, one_picture
 from gradviz_core.answers.needs import Needs, about
 from gradviz_core.answers.oracle import SceneOracle
 from gradviz_core.answers.scene import Clock, Scene
@@ -50,6 +50,7 @@ def answer(scene: Scene, question: InsertionQuestion, notes: tuple[str, ...], cl
     Raises:
         QuestionError: as the gradient does; or the input is not a picture, or the map does not lie over it.
     """
+    one_picture.check(scene, "Inserting and deleting pixels")
     x = scene.trace.values[INPUT].detach()
     if x.dim() != 4:
         raise QuestionError(f"The input has the shape {tuple(x.shape)}, so it has no pixels to insert or delete.")

@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from gradviz_core.answers import one_picture
 from gradviz_core.answers.lying import grid_at
 from gradviz_core.answers.needs import Needs
 from gradviz_core.answers.oracle import SceneOracle
@@ -52,6 +53,7 @@ def answer(scene: Scene, question: KeepingQuestion, notes: tuple[str, ...], cloc
         BadTarget, UnknownSite, Unreachable: as ``trace.gradients`` does.
         QuestionError: a site has no positions.
     """
+    one_picture.check(scene, "Keeping a region")
     target, score = scene.select(question.target)
     marked_by, norms = zip(*_regions(scene, question, target, score), strict=True)
     regions: tuple[Tensor | None, ...] = marked_by

@@ -85,13 +85,15 @@ class SceneOracle:
 
     @property
     def colours(self) -> tuple[Tensor, Tensor]:
-        """(0 - mean) / std and (1 - mean) / std at the network's input, (1, C, 1, 1) each; of bands the smallest and
-        the largest number of each."""
-        steps = self._scene.model.card.preprocessing
+        """(0 - mean) / std and (1 - mean) / std at the network's input, (1, C, 1, 1) each, or with as many axes as the
+        input has; of bands the smallest and the largest number of each."""
+        steps, axes = self._scene.model.card.preprocessing, range(self.input.dim())
         if steps.banded:
             self.note("Black and white are the smallest and the largest number of each band in this image.")
-            return self.input.amin((2, 3), keepdim=True), self.input.amax((2, 3), keepdim=True)
-        mean, std = (self.input.new_tensor(numbers).view(1, -1, 1, 1) for numbers in (steps.mean, steps.std))
+            others = [axis for axis in axes if axis not in (0, steps.channel_axis)]
+            return self.input.amin(others, keepdim=True), self.input.amax(others, keepdim=True)
+        shape = [-1 if axis == steps.channel_axis else 1 for axis in axes]
+        mean, std = (self.input.new_tensor(numbers).view(shape) for numbers in (steps.mean, steps.std))
         return -mean / std, (1 - mean) / std
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gradviz_core.answers import predictions
+from gradviz_core.answers import one_picture, predictions
 from gradviz_core.answers.needs import Needs, about
 from gradviz_core.answers.scene import Clock, Scene
 from gradviz_core.answers.sizes import Known, Size
@@ -28,6 +28,7 @@ def answer(scene: Scene, question: PerturbationQuestion, notes: tuple[str, ...],
     Raises:
         QuestionError, BadTarget, Unreachable: as ``perturbation.follow`` does.
     """
+    one_picture.check(scene, "A change in whole levels")
     target, score = scene.select(question.target)
     found = follow(question, scene.model.module, target, scene.pixels, scene.model.card.preprocessing, scene.trace)
     after = forward(scene.model.module, found.x, keep=scene.kept_sites, seed=scene.seed)

@@ -38,8 +38,9 @@ SMALL = Size(0)
 
 
 def known(shape: tuple[int, ...], sites: Mapping[Site, int]) -> Known:
-    """``shape`` is the input's (1, C, H, W), ``sites`` says how many bytes each value of the forward pass has."""
-    return Known(3 * math.prod(shape[2:]), {**sites, INPUT: 4 * math.prod(shape)})
+    """``shape`` is the input's, (1, C, H, W) or of a volume or clip with one axis more; ``sites`` says how many bytes
+    each value of the forward pass has."""
+    return Known(3 * math.prod(shape[2:] if len(shape) == 4 else shape), {**sites, INPUT: 4 * math.prod(shape)})
 
 
 def check(size: Size) -> None:

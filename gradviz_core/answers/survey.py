@@ -36,7 +36,7 @@ def answer(scene: Scene, question: SurveyQuestion, notes: tuple[str, ...], clock
         notes=(*notes, *scene.remarks()),
         receipt=clock.receipt(),
         arrays={"pixels": scene.pixels.copy()},
-        file=images.describe(question.image),
+        file=images.describe(question.image, scene.model.card.preprocessing),
         upright=scene.upright,
         random=scene.trace.random,
         attends=scene.trace.attends,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from gradviz_core.answers import one_picture
 from gradviz_core.answers.needs import Needs
 from gradviz_core.answers.scene import Clock, Scene
 from gradviz_core.answers.sizes import Known, Size
@@ -26,6 +27,7 @@ def size(question: TokensQuestion, known: Known) -> Size:
 
 def answer(scene: Scene, question: TokensQuestion, notes: tuple[str, ...], clock: Clock) -> TokensAnswer:
     """Every layer that attends, in order of execution."""
+    one_picture.check(scene, "The map of a token")
     arrays = {"pixels": scene.pixels.copy()}
     layers = []
     for site in scene.trace.attention:

@@ -214,10 +214,16 @@ def class_bars(
 
 
 def strip(
-    names: Sequence[str], norms: FloatArray, *, unit: str, chosen: int | None = None, height: int = 190
+    names: Sequence[str],
+    norms: FloatArray,
+    *,
+    unit: str,
+    chosen: int | None = None,
+    height: int = 190,
+    along: str = "layer outputs in order of execution",
 ) -> go.Figure:
     """One value for each site, in order of execution, on a logarithmic scale (``log_scale``); a gap where no gradient
-    reaches the site."""
+    reaches the site. Or one for each of what ``along`` says."""
     values = np.asarray(norms, dtype=np.float64)
     scale = LogScale.of(values)
     said = [log_scale.norm_text(v) for v in values]
@@ -245,7 +251,7 @@ def strip(
         plot_bgcolor="rgba(0,0,0,0)",
     )
     figure.update_xaxes(
-        title={"text": "layer outputs in order of execution", "font": {"size": 12}, "standoff": 4},
+        title={"text": figure_text(along), "font": {"size": 12}, "standoff": 4},
         showticklabels=False,
         showgrid=False,
         zeroline=False,

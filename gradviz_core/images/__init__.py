@@ -7,7 +7,7 @@ from gradviz_core.images.decoding import BACKGROUND, decode
 from gradviz_core.images.formats import FORMATS
 from gradviz_core.images.formats.contents import MOST_PIXELS
 from gradviz_core.images.preprocessing import MOST_STRETCHED, as_seen, from_levels, levels, normalise
-from gradviz_core.images.uploads import describe, inspect, load, load_bands, rescale
+from gradviz_core.images.uploads import describe, inspect, load, load_bands, load_slices, rescale
 
 __all__ = [
     "BACKGROUND",
@@ -22,6 +22,7 @@ __all__ = [
     "levels",
     "load",
     "load_bands",
+    "load_slices",
     "normalise",
     "rescale",
 ]

@@ -32,7 +32,7 @@ _LARGEST_SCALED = 1 << 20
 """Numbers scaled at once, in double precision."""
 _SHAPES = (
     "height × width, height × width × 1, 3 or 4, 1 or 3 × height × width, or for a model that takes bands "
-    f"2 to {MOST_BANDS} × height × width"
+    f"2 to {MOST_BANDS} × height × width, or for a model that takes a volume or a clip slices × height × width"
 )
 _BROKEN_HEADER = (ValueError, TypeError, SyntaxError, LookupError, RecursionError, MemoryError, OverflowError)
 
@@ -51,7 +51,7 @@ def as_png(data: bytes, value_range: Range | None) -> tuple[bytes, tuple[str, ..
     Raises:
         BadImage: no array of a picture, or no range where one is needed.
     """
-    stored = _read(data)
+    stored = numbers_of(data)
     array, axes, shape_words = _as_picture(stored)
     pixels, used, range_words = _in_8_bits(array, value_range)
     said = PngInfo()
@@ -91,7 +91,7 @@ def bands(data: bytes) -> tuple[Float32[np.ndarray, "c h w"], ArrayFile, str]:
     Raises:
         BadImage: the array is broken or too large, or holds NaN or infinity.
     """
-    stored = _read(data)
+    stored = numbers_of(data)
     axes = _band_axes(stored.shape)
     assert axes is not None, "has_bands was asked"
     array: Array = stored.reshape(stored.shape[-3:])
@@ -105,12 +105,17 @@ def bands(data: bytes) -> tuple[Float32[np.ndarray, "c h w"], ArrayFile, str]:
             f"The array has {array.size:,} numbers in {len(array)} bands; the limit is {_MOST_IN_BANDS:,}. Save a "
             "smaller part of it, or every second row and column: array[:, ::2, ::2]."
         )
-    numbers = _in_32_bits(array)
+    numbers = in_32_bits(array)
     file = ArrayFile(axes, len(numbers), batched=stored.ndim > 3, value_range=None)
-    return numbers, file, f"The array's shape {_words(stored.shape)} was read as {words}."
+    return numbers, file, f"The array's shape {in_words(stored.shape)} was read as {words}."
 
 
-def _in_32_bits(array: Array) -> Float32[np.ndarray, "c h w"]:
+def in_32_bits(array: Array) -> Float32[np.ndarray, "*shape"]:
+    """The numbers in 32-bit floating point.
+
+    Raises:
+        BadImage: some are NaN, infinite or too large for it.
+    """
     with np.errstate(over="ignore", invalid="ignore"):  # beyond the largest they become infinity, which is refused
         numbers = np.ascontiguousarray(array, dtype=np.float32)
     if wrong := int((~np.isfinite(numbers)).sum()):
@@ -123,8 +128,7 @@ def _in_32_bits(array: Array) -> Float32[np.ndarray, "c h w"]:
 
 def _band_axes(shape: tuple[int, ...]) -> Literal["HWC", "CHW"] | None:
     """How an array of bands lies: its bands first, else last; None for that of a picture in grey or colours."""
-    while len(shape) > 3 and shape[0] == 1:
-        shape = shape[1:]
+    shape = without_ones(shape)
     if len(shape) != 3 or not all(shape):
         return None
     first, last = shape[0], shape[-1]
@@ -133,8 +137,28 @@ def _band_axes(shape: tuple[int, ...]) -> Literal["HWC", "CHW"] | None:
     return "CHW" if first in _BANDS else "HWC" if last in _BANDS else None
 
 
-def _read(data: bytes) -> Array:
-    """The array as it lies in the file, which is not copied. Nothing is unpickled."""
+def without_ones(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The last three axes, and those before them from the first on that is longer than one."""
+    while len(shape) > 3 and shape[0] == 1:
+        shape = shape[1:]
+    return shape
+
+
+def shape_of(data: bytes) -> tuple[int, ...]:
+    """The shape that the file states.
+
+    Raises:
+        BadImage: its header is broken.
+    """
+    return _header(data)[0]
+
+
+def numbers_of(data: bytes) -> Array:
+    """The array as it lies in the file, which is not copied. Nothing is unpickled.
+
+    Raises:
+        BadImage: it is broken, or holds something else than real numbers.
+    """
     shape, columns_first, kind, start = _header(data)
     if kind.kind not in "buif" or kind.itemsize > 8:
         raise BadImage(
@@ -164,7 +188,7 @@ def _header(data: bytes) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]:
     if any(type(length) is not int for length in shape):  # True is a length for Python
         raise BadImage("The header of the array is broken: a length is not a whole number. Save it with numpy.save.")
     if any(length < 0 for length in shape):
-        raise BadImage(f"The array has the impossible shape {_words(shape)}. Save it again with numpy.save.")
+        raise BadImage(f"The array has the impossible shape {in_words(shape)}. Save it again with numpy.save.")
     return shape, columns_first, kind, file.tell()
 
 
@@ -177,7 +201,7 @@ def _as_picture(array: Array) -> tuple[Array, Axes, str]:
     first = array.ndim == 3 and array.shape[0] in (1, 3)
     if not (last or first or array.ndim == 2) or not array.size:
         raise BadImage(
-            f"The array has the shape {_words(shape)}; an image must be {_SHAPES}. Reshape it and save it again."
+            f"The array has the shape {in_words(shape)}; an image must be {_SHAPES}. Reshape it and save it again."
         )
     axes: Axes = "HW" if array.ndim == 2 else "HWC" if last else "CHW"
     if axes == "HW":
@@ -187,10 +211,11 @@ def _as_picture(array: Array) -> tuple[Array, Axes, str]:
     else:
         array, words = np.moveaxis(array, 0, -1), "channels × height × width"
     check_pixels(array.shape[1], array.shape[0])
-    return array, axes, f"The array's shape {_words(shape)} was read as {words}."
+    return array, axes, f"The array's shape {in_words(shape)} was read as {words}."
 
 
-def _words(shape: tuple[int, ...]) -> str:
+def in_words(shape: tuple[int, ...]) -> str:
+    """``12 × 64 × 64``."""
     return " × ".join(str(length) if abs(length) < _MOST_NUMBERS else "a huge number" for length in shape)[:60] or "()"
 
 

@@ -3,20 +3,54 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float32
 from PIL import Image
 
 from gradviz_core.errors import BadImage, UnknownImage
-from gradviz_core.images import arrays, band_files, bands, decoding, depth, formats, slices
+from gradviz_core.images import arrays, band_files, bands, decoding, depth, formats, slices, volume_arrays
 from gradviz_core.images.decoding import decode
 from gradviz_core.images.formats import dicom
 from gradviz_core.models.catalogue import image_file, sample_image
 from gradviz_core.text.readers import reading
 from gradviz_core.types import keys
-from gradviz_core.types.cards import ImageFile, ImageReport
+from gradviz_core.types.cards import ImageFile, ImageReport, Preprocessing
 from gradviz_core.uploads import store
+
+
+@dataclass(frozen=True, slots=True)
+class Slices:
+    """A volume or a clip as it was uploaded: an array, or pictures."""
+
+    array: volume_arrays.Volume | None
+    pictures: tuple[Image.Image, ...]
+    """Upright, RGB; empty for an array."""
+
+    @property
+    def upright(self) -> tuple[int, int]:
+        """Rows and columns of a slice."""
+        if self.array is not None:
+            return self.array.numbers.shape[2], self.array.numbers.shape[3]
+        return self.pictures[0].height, self.pictures[0].width
+
+
+@reading("image", BadImage)
+def load_slices(key: str, steps: Preprocessing) -> Slices:
+    """The slices of the image with this key, for a model that takes a volume or a clip: those of an array, or the
+    frames of a picture, one for a still image.
+
+    Raises:
+        UnknownImage: no image has this key, or it is here no longer.
+        BadImage: it cannot be read, or does not fit the channels that the model takes.
+    """
+    data = _bytes(key)
+    if volume_arrays.has_slices(data):
+        return Slices(volume_arrays.read(data, len(steps.mean)), ())
+    if band_files.has_bands(data):
+        raise BadImage("The image is a TIFF of bands, and this model takes slices. Save it as an array, a .npy file.")
+    return Slices(None, (decode(data),))
 
 
 @reading("image", BadImage)
@@ -28,6 +62,7 @@ def load(key: str) -> Image.Image:
         BadImage: the image cannot be read.
     """
     data = _bytes(key)
+    _refuse_slices(data)
     if band_files.has_bands(data):
         count = len(band_files.read(data)[0])
         raise BadImage(
@@ -47,12 +82,23 @@ def load_bands(key: str, count: int) -> Float32[np.ndarray, "c h w"]:
         BadImage: the image has no bands, or cannot be read.
     """
     data = _bytes(key)
+    _refuse_slices(data)
     if not band_files.has_bands(data):
         raise BadImage(
             f"This model takes {count} bands, and the image is a picture in grey or colours. Upload an image with "
             f"{count} bands, {bands.how_to_save(count)}."
         )
     return band_files.read(data)[0]
+
+
+def _refuse_slices(data: bytes) -> None:
+    """Raises BadImage for an array of slices, where the model takes one picture."""
+    if volume_arrays.has_slices(data) and not band_files.has_bands(data):
+        rows, columns, shape = volume_arrays.size(data)
+        raise BadImage(
+            f"The array has the shape {shape}: slices of {rows} × {columns}, and this model takes one picture. Save "
+            "one slice of it, such as array[0], and upload that."
+        )
 
 
 def _bytes(key: str) -> bytes:
@@ -65,9 +111,9 @@ def _bytes(key: str) -> bytes:
 
 
 @reading("image", BadImage)
-def describe(key: str) -> ImageFile | None:
-    """How an uploaded image that can be read lies in its file; None for a sample. Pixels are decoded only where it
-    depends on them how the image is scaled, which is where it has more than 8 bits.
+def describe(key: str, steps: Preprocessing) -> ImageFile | None:
+    """How an uploaded image that can be read lies in its file, read for a model with these steps; None for a sample.
+    Pixels are decoded only where it depends on them how the image is scaled, which is where it has more than 8 bits.
 
     Raises:
         UnknownImage: the upload is here no longer.
@@ -76,6 +122,9 @@ def describe(key: str) -> ImageFile | None:
     if digest is None:
         return None
     data = store.here().image(digest)
+    if steps.slices and volume_arrays.has_slices(data):
+        volume = volume_arrays.read(data, len(steps.mean))
+        return ImageFile("NPY", array=volume.file, frames=volume.numbers.shape[1])
     if band_files.has_bands(data):
         return band_files.read(data)[1]
     contents = formats.read(data)
@@ -102,6 +151,8 @@ def inspect(data: bytes, value_range: depth.Range | None = None) -> tuple[ImageR
     kind, done = "", tuple[str, ...]()
     if band_files.has_bands(data):
         return _reported_bands(data), data
+    if volume_arrays.has_slices(data):
+        return _reported_slices(data), data
     if data.startswith(arrays.SIGNATURE):
         kind, (data, done) = "NPY", arrays.as_png(data, value_range)
     elif dicom.is_one(data):
@@ -119,8 +170,10 @@ def rescale(data: bytes, value_range: depth.Range | None) -> tuple[ImageReport, 
     Raises:
         BadImage: it has 8 bits or fewer, or as ``inspect`` does.
     """
-    if band_files.has_bands(data):
-        raise BadImage("The image has bands, whose numbers are used as they are, so no range can be chosen for it.")
+    if band_files.has_bands(data) or volume_arrays.has_slices(data):
+        raise BadImage(
+            "The image has bands or slices, whose numbers are used as they are, so no range can be chosen for it."
+        )
     if (bits := decoding.bits(data)) <= 8:
         raise BadImage(f"The image has {bits} bits; a range can be chosen only for images of 9 to 16 bits.")
     data = depth.restated(data, value_range)
@@ -147,4 +200,15 @@ def _reported_bands(data: bytes) -> ImageReport:
         height=height,
         format=file.format,
         notes=(words, f"Its {count} bands keep their numbers, as 32-bit floating point."),
+    )
+
+
+def _reported_slices(data: bytes) -> ImageReport:
+    rows, columns, shape = volume_arrays.size(data)
+    return ImageReport(
+        key=keys.upload(hashlib.sha256(data).hexdigest()),
+        width=columns,
+        height=rows,
+        format="NPY",
+        notes=(f"An array of slices, of shape {shape}, for a model that takes a volume or a clip.",),
     )

@@ -12,11 +12,11 @@ from gradviz_core.methods.blurring import blurred
 
 
 def blur_ig(
-    oracle: Oracle, value: Float[Tensor, "1 c h w"], options: Options, which: range
-) -> Iterator[Float[Tensor, "1 c h w"]]:
+    oracle: Oracle, value: Float[Tensor, "*batch h w"], options: Options, which: range
+) -> Iterator[Float[Tensor, "*batch h w"]]:
     """∫₀¹ ∂score/∂x (γ(α)) · γ'(α) dα along γ(α), the picture blurred by a Gaussian of (1 − α) · ``largest``: each term
     is what one of ``steps`` equal parts of α changes in the picture, times the gradient in its middle; their sum is the
-    map, in units of the score; signed.
+    map, in units of the score; signed. Of a volume or a clip each slice is blurred by itself.
 
     Source: Xu et al. 2020 (arXiv:2004.03383), equation 5.
     """
@@ -28,7 +28,7 @@ def blur_ig(
     )
 
 
-def total(oracle: Oracle, value: Float[Tensor, "1 c h w"], options: Options) -> float:
+def total(oracle: Oracle, value: Float[Tensor, "*batch h w"], options: Options) -> float:
     """The score less that of the picture with the largest blur: what the attribution sums to with ever more steps."""
     return oracle.score(value) - oracle.score(_on_the_path(value, options, 0.0))
 

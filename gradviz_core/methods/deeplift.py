@@ -21,7 +21,7 @@ _NOT_ROWS = (RuntimeError, ValueError, TypeError, IndexError, BadTarget, Questio
 """What a model raises that takes one image alone."""
 
 
-def deeplift(oracle: Oracle, value: Float[Tensor, "1 c h w"], options: Options) -> Float[Tensor, "1 c h w"]:
+def deeplift(oracle: Oracle, value: Float[Tensor, "*shape"], options: Options) -> Float[Tensor, "*shape"]:
     """(x - baseline) · multiplier, where each activation with input z passes on g · (f(z) - f(z₀)) / (z - z₀) in place
     of g · f'(z); z₀ is its input for the baseline. In units of the score; signed.
 
@@ -51,7 +51,7 @@ def deeplift(oracle: Oracle, value: Float[Tensor, "1 c h w"], options: Options) 
     return attribution
 
 
-def total(oracle: Oracle, value: Float[Tensor, "1 c h w"], options: Options) -> float:
+def total(oracle: Oracle, value: Float[Tensor, "*shape"], options: Options) -> float:
     """The score less the score of the baseline."""
     return oracle.score(value) - oracle.score(baseline(oracle, value, options))
 

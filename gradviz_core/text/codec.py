@@ -30,10 +30,11 @@ from safetensors import SafetensorError
 
 from gradviz_core import errors
 from gradviz_core.errors import BadModel, ComputeError, GradVizError, QuestionError
+from gradviz_core.text.preprocessing_limits import check_preprocessing
 from gradviz_core.text.readers import reading
 from gradviz_core.text.shown_text import is_one_line
 from gradviz_core.types import KINDS, Answer, Arrays, Question, Term
-from gradviz_core.types.cards import MOST_BANDS, ImageReport, ModelReport, Preprocessing, Recipe
+from gradviz_core.types.cards import ImageReport, ModelReport, Recipe
 from gradviz_core.types.looks import Look
 
 MOST_OF_A_COMPLAINT = 250
@@ -54,13 +55,6 @@ LONGEST_RECIPE = 8_000_000
 """No recipe as JSON is longer, in characters, which are bytes: it is plain ASCII."""
 MOST_LABELS = 30_000
 """No recipe has more labels."""
-LARGEST_SIDE = 4_096
-"""No picture is larger at the input of an uploaded model, in pixels."""
-LARGEST_MEAN = 1_000
-SMALLEST_STD = 1e-4
-LARGEST_OF_BANDS, SMALLEST_OF_BANDS = 1_000_000, 1e-6
-"""Means and standard deviations of bands are in the units of the file."""
-"""Means and standard deviations are in units of a pixel's full range 0 to 1, so sound ones are far from both."""
 OTHER_VERSION = "The answer cannot be read: the compute service runs another version of GradViz. Restart both."
 
 T = TypeVar("T")
@@ -254,8 +248,8 @@ def _unpack(data: bytes) -> Arrays:
 
 def recipe_to_json(recipe: Recipe) -> str:
     """The recipe as canonical JSON: sorted keys, no spaces, plain ASCII, and 0.0 where someone wrote 0. A ``reading``
-    or ``part`` that is not set is left out, as is what is said of bands, so that a recipe from before there were any
-    keeps its name.
+    or ``part`` that is not set is left out, as is what is said of bands and slices, so that a recipe from before there
+    were any keeps its name.
 
     Raises:
         BadModel: it breaks a limit.
@@ -266,7 +260,7 @@ def recipe_to_json(recipe: Recipe) -> str:
         del said["reading"]
     if not recipe.part:
         del said["part"]
-    for name in ("standardised", "shown"):
+    for name in ("standardised", "shown", "slices", "slices_first"):
         if not said["preprocessing"][name]:
             del said["preprocessing"][name]
     return json.dumps(said, sort_keys=True, separators=(",", ":"))
@@ -298,40 +292,7 @@ def _check_recipe(recipe: Recipe) -> None:
                 f"The text {_short(text)} cannot be used: a title or label is one line of at most {LONGEST_TEXT} "
                 "characters without control characters. Shorten it."
             )
-    _check_preprocessing(recipe.preprocessing)
-
-
-def _check_preprocessing(steps: Preprocessing) -> None:
-    sides = (*steps.size, *([steps.resize] if steps.resize is not None else []))
-    if wrong := [side for side in sides if not 1 <= side <= LARGEST_SIDE]:
-        raise BadModel(f"The size {_short(wrong[0])} is not possible: every side has 1 to {LARGEST_SIDE:,} pixels.")
-    if not 1 <= len(steps.mean) <= MOST_BANDS or len(steps.std) != len(steps.mean):
-        raise BadModel(
-            f"There are {len(steps.mean)} means and {len(steps.std)} standard deviations; there must be one each for "
-            f"every channel: 1 for a grey image, 3 for colours, or up to {MOST_BANDS} for bands."
-        )
-    _check_shown(steps)
-    largest, least = (LARGEST_OF_BANDS, SMALLEST_OF_BANDS) if steps.banded else (LARGEST_MEAN, SMALLEST_STD)
-    if wrong_mean := [mean for mean in steps.mean if not abs(mean) <= largest]:
-        raise BadModel(f"The mean {wrong_mean[0]:g} is not possible: it must be a number from -{largest} to {largest}.")
-    if wrong_std := [std for std in steps.std if not least <= std <= largest]:
-        unit = "the numbers of the file" if steps.banded else "the full range 0 to 1"
-        raise BadModel(
-            f"The standard deviation {wrong_std[0]:g} is not possible: it must be a number from {least:g} to "
-            f"{largest}, in units of {unit}."
-        )
-
-
-def _check_shown(steps: Preprocessing) -> None:
-    if not steps.banded and (steps.standardised or steps.shown):
-        raise BadModel(
-            f"The model takes {len(steps.mean)} channels, and only bands can be standardised or chosen: leave both out."
-        )
-    if len(steps.shown) not in (0, 1, 3) or any(not 0 <= band < len(steps.mean) for band in steps.shown):
-        raise BadModel(
-            f"The bands shown cannot be {_short(list(steps.shown))}: name three for red, green and blue, or one for "
-            f"grey, each from 0 to {len(steps.mean) - 1}."
-        )
+    check_preprocessing(recipe.preprocessing)
 
 
 def image_report_to_json(report: ImageReport) -> str:

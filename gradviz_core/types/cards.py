@@ -13,6 +13,12 @@ UploadKind = Literal["image", "model", "labels"]
 
 MOST_BANDS = 16
 """Channels of a network's input."""
+MOST_SLICES = 512
+"""Slices of a volume, or frames of a clip, at a network's input."""
+MOST_SLICE_SIDE = 640
+"""Height and width of one, in pixels."""
+MOST_SLICE_BYTES = 20_000_000
+"""Of a gradient by all slices, in 32 bits, and the slices as pictures of 8 bits: both travel to a page whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +41,34 @@ class Preprocessing:
     shown: tuple[int, ...] = ()
     """Of bands: the three that are shown as red, green and blue, or the one that is shown in grey; empty for the first
     three, or of two bands for the first."""
+    slices: int = 0
+    """How many slices of a volume, or frames of a clip, the network takes; 0 for a single picture."""
+    slices_first: bool = False
+    """Whether its input is (1, slices, channels, height, width), as clips often are; else the channels come first."""
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """The shape of the network's input: (1, C, H, W), or with slices (1, C, D, H, W) or (1, D, C, H, W)."""
+        channels = len(self.mean)
+        if not self.slices:
+            return (1, channels, *self.size)
+        return (1, *((self.slices, channels) if self.slices_first else (channels, self.slices)), *self.size)
+
+    @property
+    def channel_axis(self) -> int:
+        """Which axis of the input counts channels."""
+        return 2 if self.slices_first else 1
+
+    @property
+    def slice_axis(self) -> int:
+        """Which axis of the input counts slices, where it has some."""
+        return 1 if self.slices_first else 2
+
+    @property
+    def slice_bytes(self) -> int:
+        """Bytes of a gradient by all slices, and of the slices as pictures."""
+        height, width = self.size
+        return (4 * len(self.mean) + 3) * self.slices * height * width
 
     @property
     def banded(self) -> bool:
@@ -160,11 +194,15 @@ class ImageReport:
     """What was done to it, one sentence each: rotated, laid over white, scaled from 16 bits, first frame taken."""
 
 
+VolumeAxes = Literal["DHW", "CDHW", "DCHW", "DHWC"]
+"""Slices or frames, channels, height and width, in their order."""
+
+
 @dataclass(frozen=True, slots=True)
 class ArrayFile:
-    """How a NumPy array was read as a picture."""
+    """How a NumPy array was read as a picture, or as a volume or clip."""
 
-    axes: Literal["HW", "HWC", "CHW"]
+    axes: Literal["HW", "HWC", "CHW"] | VolumeAxes
     """Height, width and channels, in their order; of bands these are the channels."""
     channels: int
     batched: bool
@@ -234,6 +272,8 @@ class ImageFile:
     mode: str = ""
     """Pillow's name for how such a picture stores its colours, such as ``I;16`` or ``RGB``."""
     slice: SliceFile | None = None
+    frames: int = 1
+    """Of what a volume or a clip is made of: slices of the array, or frames or pages of the file."""
 
 
 @dataclass(frozen=True, slots=True)

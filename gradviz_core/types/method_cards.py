@@ -85,6 +85,9 @@ class MethodCard:
     is shown."""
     where: Where = "anywhere"
     """At which sites it is defined."""
+    one_picture: bool = False
+    """Whether it hides, enlarges or follows places by rows and columns, so that it is defined for a picture and not for
+    the slices of a volume or a clip."""
     one_map: bool = False
     """Whether it gives one map over the positions of a layer output, and not a number for each value: a class
     activation map. It needs nothing but the value and the gradient there."""

@@ -13,7 +13,8 @@ from torch import nn
 
 from gradviz_core.errors import BadModel
 from gradviz_core.settings import settings
-from gradviz_core.text.codec import LARGEST_SIDE, LONGEST_TEXT, MOST_LABELS
+from gradviz_core.text.codec import LONGEST_TEXT, MOST_LABELS
+from gradviz_core.text.preprocessing_limits import LARGEST_SIDE, check_preprocessing
 from gradviz_core.text.readers import reading
 from gradviz_core.text.shown_text import is_one_line
 from gradviz_core.types import keys
@@ -226,11 +227,12 @@ def _inspect_exported(data: bytes) -> ModelReport:
     from gradviz_core.uploads import exported
 
     program = exported.read(data)
-    if any(size is not None and size > LARGEST_SIDE for size in program.input_shape[2:]):
+    if any(size is not None and size > LARGEST_SIDE for size in program.input_shape[-2:]):
         raise BadModel(
-            f"The model takes images of {' x '.join(map(str, program.input_shape[2:]))} pixels; the limit is "
+            f"The model takes images of {' x '.join(map(str, program.input_shape[-2:]))} pixels; the limit is "
             f"{LARGEST_SIDE:,} on each side. Export it for a smaller input."
         )
+    check_preprocessing(program.preprocessing)
     return ModelReport(
         file=hashlib.sha256(data).hexdigest(),
         format="exported",
@@ -357,15 +359,22 @@ def _check_labels(labels: Sequence[str], classes: int | None) -> None:
     )
 
 
+_AXES = {4: "images, channels, height, width", 5: "images, then channels and slices, height, width"}
+
+
 def _check_input(steps: Preprocessing, shape: tuple[int | None, ...]) -> None:
     """Refuse a preprocessing that makes another input than an exported program takes."""
-    if len(shape) != 4:
+    if not shape and not steps.slices:
         return
-    wanted = (1, len(steps.mean), *steps.size)
-    if any(takes is not None and takes != gets for takes, gets in zip(shape, wanted, strict=True)):
+    if not shape:
+        raise BadModel("Only an exported model takes slices; this is one of weights. Leave the number of slices out.")
+    wanted = steps.input_shape
+    if len(wanted) != len(shape) or any(
+        takes is not None and takes != gets for takes, gets in zip(shape, wanted, strict=True)
+    ):
         takes = " x ".join("any" if n is None else str(n) for n in shape)
         gets = " x ".join(map(str, wanted))
         raise BadModel(
-            f"The model takes an input of {takes}, but the preprocessing makes {gets} (images, channels, height, "
-            "width). Change size, mean and std to fit the model."
+            f"The model takes an input of {takes}, but the preprocessing makes {gets} "
+            f"({_AXES[len(wanted)]}). Change size, mean and std to fit the model."
         )

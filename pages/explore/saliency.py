@@ -1,5 +1,6 @@
 """Input saliency: how a score changes with each pixel."""
 
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import cast
 
@@ -17,7 +18,7 @@ from pages.comparing import taking
 from pages.explore import depth, predictions
 from pages.layout import code, frame
 from pages.methods import naming, over_patches
-from pages.shell import check, completeness, download_menu, facts, panel, pixel, rows, saliency, sizes
+from pages.shell import check, completeness, download_menu, facts, panel, pixel, rows, saliency, sizes, slices
 from pages.shell.asking import one_sentence
 from pages.trust import panel as trust
 from pages.trust.tested import Tested
@@ -43,7 +44,10 @@ with one_sentence():
     )
     size = seen_in(choice.survey.arrays).size
     look = Look(reduction=view.name, pixel=pixel.wanted(size))
-    answer = rows.ask(question, "Computing the map …", look, size)
+    steps = choice.survey.card.preprocessing
+    answer = rows.ask(question, "Computing the map …", look, size, slices.values(steps))
+    with panel.controls("slice_controls") if steps.slices else nullcontext():
+        answer = slices.choose(answer, steps)
     options = answer.question.options
     gradient, image = saliency.drawn_array(answer), seen_in(answer.arrays)
     checked = (
@@ -55,13 +59,14 @@ with one_sentence():
         shown = over_patches.draw(answer, choice.survey.card, opacity / 100, spot)
     else:
         shown = saliency.draw(answer, view, choice.survey.card, opacity / 100, spot)
+    shown = replace(shown, caption=slices.named(shown.caption, answer, steps))
     shown = replace(shown, caption=naming.named(shown.caption, question, choice.survey.sites))
 
     with choice.beside:
         facts.line(*facts.predicted_and_score(answer, answer.prediction, choice.labels, choice.reading))
     channels_below = mapped is not None and view.each_channel
     origin = uploaded.image_line(choice.image, choice.survey.file)
-    said = saliency.seen(choice.survey, origin, image.blocks)
+    said = slices.named(saliency.seen(choice.survey, origin, image.blocks), answer, steps)
     seen = predictions.image(answer.target, image, found, choice.labels, spot, saliency.HEIGHT, said)
     channels = saliency.pictures_wide(len(names)) if view.each_channel else 1
     columns = st.columns(
@@ -81,6 +86,7 @@ with one_sentence():
             st.caption(predictions.how_to_choose(answer.target))
     with st.container() if channels_below else columns[-1]:
         panel.picture(shown, "gradient", checked=checked, below=lambda: rows.below(question, answer, gradient.total))
+    slices.draw_norms(gradient, answer, steps, METHODS[method].in_text, saliency.unit_of(answer, steps))
     length = (f"L2 norm of {METHODS[method].in_text}", captions.number_text(gradient.length))
     facts.line(
         *(
@@ -112,7 +118,7 @@ with one_sentence():
         checked=checked,
         sums=completeness.of(answer, gradient.total) if answer.question == question else None,
         whole=answer.question == question,
-        steps=choice.survey.card.preprocessing,
+        steps=steps,
     )
     offered, later = trust.planned(tested)
     taking.button(choice, method, "options", view="" if view.each_channel else view.address)
@@ -147,6 +153,6 @@ with one_sentence():
         words = captions.classes(f"{which}. Click one to see the map of its score.")
         panel.picture(panel.Picture(figure, words, saliency.choose_class(each), alt=which), "classes")
         programs["Classes"] = lambda at: snippets.classes(at, classes, choice.output.head)
-    rooms = code.panel(choice, programs, later)
+    rooms = code.panel(choice, programs, later, at=slices.number(answer))
     with trusted:  # last, because it asks and waits
         trust.draw(tested, rooms)

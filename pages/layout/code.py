@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -28,15 +28,20 @@ class Rooms:
         _write(self.each[name], program(self.setting))
 
 
-def panel(choice: Choice, programs: Mapping[str, Callable[[Setting], str]], later: Sequence[str] = ()) -> Rooms:
+def panel(
+    choice: Choice,
+    programs: Mapping[str, Callable[[Setting], str]],
+    later: Sequence[str] = (),
+    at: int | None = None,
+) -> Rooms:
     """A button beside the page's title that opens the programs, one for each picture, by the name of its picture. Those
-    named in ``later`` come once their pictures are drawn."""
+    named in ``later`` come once their pictures are drawn. ``at`` is the slice of a volume or clip that they show."""
     with choice.tools.popover("PyTorch", icon=":material/code:", width="content"):
         st.caption(
             "Plain PyTorch; GradViz only loads presets and samples. The last variable, `shown`, holds exactly the "
             "values of the picture."
         )
-        there = setting(choice.model, choice.image, choice.survey)
+        there = replace(setting(choice.model, choice.image, choice.survey), slice=at)
         rooms = {}
         for tab, name in zip(st.tabs([*programs, *later]), [*programs, *later], strict=True):
             with tab, st.container(height=460, width=680, border=False):

@@ -37,6 +37,8 @@ class Page:
     """Whether a score of that model is chosen for it."""
     pictures: bool = True
     """Whether it shows something of the chosen model."""
+    slices: bool = False
+    """Whether it shows models that take a volume or a clip, one slice at a time."""
     listed: bool = True
     """Whether it stands in the list of pages."""
     presented: tuple[str, ...] = ()

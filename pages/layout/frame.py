@@ -14,7 +14,7 @@ from gradviz_core.compute import client
 from gradviz_core.compute.protocol import Status
 from gradviz_core.drawing.bars import ShownAs
 from gradviz_core.drawing.captions import time_text
-from gradviz_core.errors import GradVizError
+from gradviz_core.errors import GradVizError, QuestionError
 from gradviz_core.types import SurveyQuestion, Target
 from pages.layout import contents
 from pages.scores import choosing, output_kind
@@ -38,12 +38,16 @@ from pages.shell import (
     printed,
     rows,
     skeleton,
+    slices,
     unseen,
     zoom,
 )
 from pages.shell.choice import Choice
 from pages.shell.words import keep_names, plain
 from pages.uploads import bring, images, models, uploading
+
+_OF_SLICES = "Choose another model."
+"""What to do where a page does not show volumes and clips."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,8 @@ class _Sidebar:
     target: DeltaGenerator
     foot: DeltaGenerator
     about: DeltaGenerator
+    slices: bool
+    """Whether the page shows models that take a volume or a clip."""
 
 
 @contextmanager
@@ -130,7 +136,7 @@ def _sidebar(page: contents.Page) -> _Sidebar:
             bring.button()
         room = about.panel()
         foot = st.empty()
-    return _Sidebar(model, image, card, target, foot, about=room)
+    return _Sidebar(model, image, card, target, foot, about=room, slices=page.slices)
 
 
 def _chosen() -> tuple[str, str]:
@@ -227,6 +233,12 @@ def end() -> NoReturn:
 
 def _choice(sidebar: _Sidebar, drawn: Heading) -> Choice:
     survey = asking.ask(_survey(sidebar.model, sidebar.image), "Loading the model and the image …")
+    steps = survey.card.preprocessing
+    if steps.slices and not sidebar.slices:
+        raise QuestionError(
+            f"This page shows models that take one picture, and this one takes {steps.slices} slices. {_OF_SLICES}"
+        )
+    survey = slices.seen(survey)
     if images.remember(sidebar.image, survey.pixels):
         st.rerun()  # the thumbnails are drawn already, without this one
     keep_names((*survey.card.labels, *(info.site.path for info in survey.sites), *(head.item for head in survey.heads)))

@@ -94,7 +94,7 @@ def draw(
     """The result of the method in one view, with a mark on the chosen pixel. A click chooses a pixel."""
     gradient, image, method = drawn_array(answer), seen_in(answer.arrays), answer.question.method
     options = answer.question.options
-    unit = captions.gradient_unit(answer.target, INPUT, method, options, card.preprocessing)
+    unit = unit_of(answer, card.preprocessing)
     signed = method_words.is_signed(method, options)
     names = captions.channel_names(card.preprocessing)
     sheet = None
@@ -121,6 +121,11 @@ def draw(
     sentence = f"So far: {part}. {caption.sentence}" if part else caption.sentence
     caption = replace(caption, sentence=sentence, facts=(*caption.facts, *captions.blocks_text(gradient.blocks)))
     return Picture(figure, caption, pixel_parts.click_over(gradient, sheet))
+
+
+def unit_of(answer: GradientAnswer, steps: Preprocessing) -> str:
+    """The unit of the map over the input."""
+    return captions.gradient_unit(answer.target, INPUT, answer.question.method, answer.question.options, steps)
 
 
 def pictures_wide(channels: int) -> int:

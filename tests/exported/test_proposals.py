@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gradviz_core.types.cards import Preprocessing
-from gradviz_core.uploads.exported import _proposal
+from gradviz_core.types.input_shapes import proposals
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Of ImageNet, which most models were trained on."""
@@ -23,4 +23,4 @@ MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 def test_the_size_is_the_models_own_and_the_rest_what_is_usual(
     shape: tuple[int | None, ...], expected: Preprocessing
 ) -> None:
-    assert _proposal(shape) == expected
+    assert proposals(shape) == (expected,)

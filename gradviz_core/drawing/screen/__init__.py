@@ -20,7 +20,7 @@ import numpy as np
 
 from gradviz_core.drawing import fields, method_words
 from gradviz_core.drawing.fields import Scale
-from gradviz_core.drawing.screen import outputs, over_input, seen, site_maps
+from gradviz_core.drawing.screen import one_slice, outputs, over_input, seen, site_maps
 from gradviz_core.drawing.screen.arrays import MARK, Made, put_blocks, put_means, put_window
 from gradviz_core.drawing.screen.arrays import is_coarse as is_coarse
 from gradviz_core.drawing.screen.over_input import OverInput as OverInput
@@ -131,6 +131,8 @@ def _gradient(answer: GradientAnswer, look: Look) -> Made:
     """The picture; the attribution, else the gradient, at the input; and what is drawn of one site inside."""
     if answer.question.part is not None:
         raise QuestionError("The sums over a picture of this size are too large to travel. Ask for the whole answer.")
+    if answer.pixels.ndim == 4:
+        return one_slice.whole(answer)
     made = seen.fit(answer.pixels, "pixels", look)
     made |= {name: array for name, array in answer.arrays.items() if name.startswith("tokens/")}
     if INPUT in answer.attributions:

@@ -5,6 +5,8 @@ picked/<name>   for each cell the place whose number it shows; missing where cel
 scale/<name>    where the colour scale of the whole array ends, and the share of it that lies beyond
 means/<name>    (2, rows, columns): means of what is drawn, and of its magnitudes, over areas of equal size
 window/<name>   the exact numbers round the place that was asked for, (..., rows, columns)
+slices/<name>   (D, C, H, W): all slices of a volume or a clip, where <name> is one of them
+slice           which of them it is, counted from 0
 corner/<name>   row and column of the first of them
 """
 

@@ -41,6 +41,9 @@ class OverInput:
     """(1, C, rows, columns) round the pixel that was asked for."""
     known: Arrays | None = None
     """What was found of the whole array, where this is not it."""
+    slices: FloatArray | None = None
+    """(D, C, H, W): all slices of a volume or a clip, where ``numbers`` are those of one. Lengths, sums and scales are
+    of all of them, places of the one."""
 
     @property
     def size(self) -> tuple[int, int]:
@@ -49,23 +52,32 @@ class OverInput:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """The shape of the whole array."""
+        """The shape of the array: whole, or of one slice."""
         return (*self.numbers.shape[:2], *self.size)
+
+    @property
+    def _all(self) -> FloatArray:
+        return self.numbers if self.slices is None else self.slices
+
+    @property
+    def norms(self) -> FloatArray:
+        """L2 norm of each slice, (D,); of a picture one."""
+        return np.array([fields.length(one) for one in self._all])
 
     @property
     def length(self) -> float:
         """L2 norm of the whole array."""
-        return fields.length(self.numbers) if self.known is None else float(self.known["length"])
+        return fields.length(self._all) if self.known is None else float(self.known["length"])
 
     @property
     def total(self) -> float:
         """The sum of all numbers of the whole array."""
-        return _total(self.numbers) if self.known is None else float(self.known["total"])
+        return _total(self._all) if self.known is None else float(self.known["total"])
 
     @property
     def is_zero(self) -> bool:
         """Whether every number is zero."""
-        return not np.any(self.numbers) if self.known is None else bool(self.known["is_zero"])
+        return not np.any(self._all) if self.known is None else bool(self.known["is_zero"])
 
     @property
     def effective_box(self) -> Part | None:
@@ -86,11 +98,15 @@ class OverInput:
     def field(self, reduction: str, *, unit: str) -> Field:
         """The view, one field."""
         drawn = fields.reduced(self.numbers, reduction, unit=unit)
+        if self.slices is not None:
+            return fields.on_scale(drawn, self._limit(reduction))
         return drawn if self.scale is None else fields.in_blocks(drawn, self.blocks, self.scale)
 
     def tiles(self, columns: int | None, *, unit: str) -> Tiles:
         """Each channel by itself, so many in a row; by default about as many as there are rows."""
         sheet = fields.tile(self.numbers[0], columns=columns, unit=unit)
+        if self.slices is not None:
+            return fields.tiles_on_scale(sheet, self._limit("channel"))
         return (
             sheet
             if self.scale is None
@@ -100,6 +116,13 @@ class OverInput:
                 blocks=self.blocks,
             )
         )
+
+    def _limit(self, reduction: str) -> float:
+        """Where the scale ends that all slices share."""
+        assert self.slices is not None, "it has slices"
+        if view(reduction).each_channel:
+            return fields.field(self.slices.reshape(-1, self.slices.shape[-1]), signed=True).limit
+        return fields.share_scale([fields.reduced(one, reduction) for one in self.slices])[0].limit
 
     def at(self, pixel: tuple[int, int]) -> FloatArray:
         """The channels at a pixel of the input, exact, (C,). Raises IndexError where they are not here."""
@@ -123,7 +146,7 @@ def over_input(arrays: Arrays, name: str) -> OverInput:
     """The array of this name in an answer."""
     found = blocks_of(arrays, name)
     if found is None:
-        return OverInput(arrays[name])
+        return OverInput(arrays[name], slices=arrays.get(f"slices/{name}"))
     known = {key: arrays[f"{key}/{name}"] for key in ("length", "total", "is_zero", "box", "peak")}
     return OverInput(arrays[name], found, scale_of(arrays, name), window_of(arrays, name), known)
 

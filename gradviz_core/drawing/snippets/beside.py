@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gradviz_core.drawing.snippets import bands
+from gradviz_core.drawing.snippets import bands, volumes
 from gradviz_core.drawing.snippets.opening import opened
 from gradviz_core.drawing.snippets.program import MAP_TENSORS, Block, comment
 from gradviz_core.drawing.snippets.scores import hooked, imports_of_hook
@@ -18,6 +18,8 @@ def other_image(setting: Setting, method: str, options: OptionValues) -> tuple[B
     values = settled(method, options)
     if values.get("baseline") != "image":
         return ()
+    if setting.card.preprocessing.slices:
+        return (volumes.other(setting.card, setting.upload, str(values["baseline_image"])),)
     if setting.card.preprocessing.banded:
         return (bands.other(),)
     key = str(values["baseline_image"])

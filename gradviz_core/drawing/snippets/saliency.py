@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gradviz_core.drawing import method_words
-from gradviz_core.drawing.snippets import bands, beside
+from gradviz_core.drawing.snippets import bands, beside, volumes
 from gradviz_core.drawing.snippets.program import Block, comment, program, quoted
 from gradviz_core.drawing.snippets.scores import forward, gradient_at, inside, score, score_at, score_from, score_of
 from gradviz_core.drawing.snippets.setting import Setting, model, numbers, picture
@@ -62,7 +62,8 @@ def map_of_input(
     there = {} if tokens is None else {"patches": in_rows(tokens, "tokens"), "blocks": names}
     layer = beside.layer(setting, method, options)
     lines = method_words.code(method, options, *beside.axes(layer), tokens=there)
-    lines = bands.with_levels(setting.card.preprocessing, lines)
+    steps = setting.card.preprocessing
+    lines = volumes.with_levels(steps, lines) if steps.slices else bands.with_levels(steps, lines)
     functions = [at(setting, target) for name, at in _ELSEWHERE.items() if _calls(method, name)]
     back = dict.fromkeys(block for blocks in functions for block in blocks) or (
         forward(setting, inside(target)),
@@ -75,7 +76,8 @@ def map_of_input(
     else:
         gradient = (comment("The gradient with respect to the image."), "(gradient,) = torch.autograd.grad(score, x)")
     imports = ("import torch", *card_of(method).imports)
-    last = Block((*gradient, *lines, f"shown = gradient[0]{view(reduction).code}.numpy()"), imports)
+    gradient_of_it = f"gradient{volumes.one(steps, setting.slice)}"
+    last = Block((*gradient, *lines, f"shown = {gradient_of_it}[0]{view(reduction).code}.numpy()"), imports)
     return *beside.hook(setting, layer), *back, *beside.value_and_slope(setting, layer), last
 
 

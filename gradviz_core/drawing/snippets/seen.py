@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gradviz_core.drawing.snippets import bands
+from gradviz_core.drawing.snippets import bands, volumes
 from gradviz_core.drawing.snippets.program import Block, comment, program
 from gradviz_core.drawing.snippets.scores import forward
 from gradviz_core.drawing.snippets.setting import Setting, model, numbers, picture
@@ -13,6 +13,10 @@ from gradviz_core.types.heads import USUAL_HEAD, Head, OutputKind
 
 def seen(setting: Setting) -> str:
     """``shown`` is the picture, (H, W, 3), 0 to 255."""
+    if (slices := setting.card.preprocessing.slices) > 0:
+        number = slices // 2 if setting.slice is None else setting.slice
+        last = volumes.shown(setting.card.preprocessing, setting.upload, number)
+        return program(f"Slice {number} as the network sees it, before normalisation.", picture(setting), last)
     if setting.card.preprocessing.banded:
         about = "The bands that are shown, each from its 2nd percentile to its 98th."
         return program(about, picture(setting), bands.shown(setting.card.preprocessing))

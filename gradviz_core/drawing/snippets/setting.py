@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gradviz_core.drawing.snippets import bands
+from gradviz_core.drawing.snippets import bands, volumes
 from gradviz_core.drawing.snippets.guarding import guard
 from gradviz_core.drawing.snippets.opening import opened
 from gradviz_core.drawing.snippets.program import GRADVIZ, INSTALL, Block, comment, quoted
@@ -38,6 +38,8 @@ class Setting:
     """Where the random numbers begin that the model draws in evaluation mode; None where it draws none."""
     heads: tuple[HeadInfo, ...] = ()
     """What the survey says of the tensors that the model returns."""
+    slice: int | None = None
+    """Which slice of a volume or clip a picture shows; None where the model takes one picture."""
 
     @property
     def exported(self) -> bool:
@@ -47,7 +49,7 @@ class Setting:
     @property
     def shape(self) -> tuple[int, ...]:
         """Of the network's input."""
-        return (1, len(self.card.preprocessing.mean), *self.card.preprocessing.size)
+        return self.card.preprocessing.input_shape
 
     def head_info(self, head: Head, form: HeadForm) -> HeadInfo:
         """What the survey says of the head that is meant."""
@@ -92,6 +94,8 @@ def picture(setting: Setting) -> Block:
         *([f"    transforms.CenterCrop({steps.size}),"] if steps.resize is not None else []),
         "])",
     ]
+    if steps.slices:
+        return volumes.picture(setting.card, setting.sample, setting.upload, fit, (_TRANSFORMS, *extra))
     if steps.banded:
         return bands.picture(setting.upload, fit, (_TRANSFORMS, *extra))
     start = opened(setting.card, setting.sample, setting.upload)
@@ -102,6 +106,8 @@ def picture(setting: Setting) -> Block:
 def numbers(setting: Setting) -> Block:
     """``x``, the network's input, which gradients reach."""
     steps = setting.card.preprocessing
+    if steps.slices:
+        return volumes.numbers(steps, _numbers(steps.mean), _numbers(steps.std))
     if steps.banded:
         return bands.numbers(steps, setting.shape, _numbers(steps.mean), _numbers(steps.std))
     flip = ["    transforms.Lambda(lambda planes: planes.flip(0)),  # to blue, green, red"]

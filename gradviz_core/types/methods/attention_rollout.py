@@ -39,4 +39,5 @@ CARD = MethodCard(
         *ROLLED,
         *PATCHES,
     ),
+    one_picture=True,
 )

@@ -50,4 +50,5 @@ CARD = MethodCard(
         *ROLLED,
         *PATCHES,
     ),
+    one_picture=True,
 )

@@ -96,4 +96,5 @@ CARD = MethodCard(
     options=(MAP,),
     complete="the signed map sums to the score less the biases of layers without positions",
     where="input",
+    one_picture=True,
 )

@@ -38,4 +38,5 @@ CARD = MethodCard(
         *ROLLED,
         *PATCHES,
     ),
+    one_picture=True,
 )

@@ -53,4 +53,5 @@ CARD = MethodCard(
         PART_RECOVERS_THE_IMAGE,
         UNUSED_PLACES,
     ),
+    one_picture=True,
 )

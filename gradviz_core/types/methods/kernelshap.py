@@ -65,4 +65,5 @@ CARD = MethodCard(
     options=(SAMPLES, CELLS, BASELINE, BASELINE_IMAGE, SEED),
     complete="the attribution sums to the score less the score of the baseline",
     where="input",
+    one_picture=True,
 )

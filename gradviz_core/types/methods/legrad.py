@@ -58,4 +58,5 @@ CARD = MethodCard(
         'if $scale == "unit":',
         "    gradient = (gradient - gradient.min()) / (gradient.max() - gradient.min())",
     ),
+    one_picture=True,
 )

@@ -70,4 +70,5 @@ CARD = MethodCard(
     counts="rows",
     gathered="sum",
     where="input",
+    one_picture=True,
 )

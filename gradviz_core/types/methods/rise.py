@@ -66,4 +66,5 @@ CARD = MethodCard(
         BEST_OF_INSERTION,
         pointing(86.9, 86.4),
     ),
+    one_picture=True,
 )

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from gradviz_core.errors import BadModel
 from gradviz_core.types.cards import Preprocessing
+from gradviz_core.types.input_shapes import proposals
 from gradviz_core.uploads.archive import members
 from gradviz_core.uploads.exported.graph_module import GraphModule
 from gradviz_core.uploads.exported.plain_json import load, shown, take, whole
@@ -27,9 +28,6 @@ from gradviz_core.uploads.exported.tensors import Weights
 SCHEMA = 8
 """Major version of torch's description of graphs that is read; torch has written it since 2.5."""
 _MODELS, _WEIGHTS, _CONSTANTS = "models/", "data/weights/", "data/constants/"
-_USUAL_SIZE = 224
-_USUAL_NUMBERS = {1: ((0.5,), (0.5,)), 3: ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))}
-"""Mean and standard deviation of grey and of colours; bands are taken as they are."""
 _DECOMPOSED = "ATEN"
 """What torch calls the dialect of a graph that ``run_decompositions`` has left; that of one as exported is TRAINING."""
 _AGAIN = "Export it again with torch 2.9 or newer."
@@ -42,7 +40,7 @@ class Exported:
     module: nn.Module
     """In evaluation mode, on the CPU, with frozen parameters."""
     input_shape: tuple[int | None, ...]
-    """(batch, channels, height, width); None where any size goes."""
+    """(batch, channels, height, width), of volumes and clips with one axis more; None where any size goes."""
     classes: int | None
     """Length of the output, where it is one vector of scores."""
     parameters: int
@@ -68,7 +66,7 @@ def read(data: bytes | memoryview) -> Exported:
         input_shape=model.input_shape,
         classes=model.classes(),
         parameters=weights.parameters,
-        preprocessing=_proposal(model.input_shape),
+        preprocessing=proposals(model.input_shape)[0],
         notes=tuple(_notes(document, model, weights)),
     )
 
@@ -137,19 +135,3 @@ def _is_broken(tensor: Tensor) -> bool:
     if not isinstance(tensor, nn.Parameter) or (not tensor.is_complex() and math.isfinite(tensor.sum())):
         return False
     return not bool(torch.isfinite(tensor).all())
-
-
-def _proposal(shape: tuple[int | None, ...]) -> Preprocessing:
-    height, width = shape[2] or _USUAL_SIZE, shape[3] or _USUAL_SIZE
-    assert shape[1] is not None, "the graph has a fixed number of channels"
-    channels = shape[1]
-    usual = _USUAL_NUMBERS.get(channels, ((0.0,) * channels, (1.0,) * channels))
-    return Preprocessing((height, width), _shorter_side(shape[2], shape[3]), *usual)
-
-
-def _shorter_side(height: int | None, width: int | None) -> int | None:
-    """Of the picture before its centre is cropped: a square input takes as much as there is, and one of any size what
-    is usual. One that is no square was made for pictures of its own proportions, which are used whole."""
-    if height is None or width is None:
-        return round(max(height or _USUAL_SIZE, width or _USUAL_SIZE) * 256 / 224)
-    return height if height == width else None

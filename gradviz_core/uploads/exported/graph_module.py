@@ -7,7 +7,8 @@ from typing import Any
 import torch
 
 from gradviz_core.errors import BadModel
-from gradviz_core.types.cards import MOST_BANDS
+from gradviz_core.types.cards import MOST_BANDS, MOST_SLICES
+from gradviz_core.types.input_shapes import proposals
 from gradviz_core.uploads.exported import known_numbers
 from gradviz_core.uploads.exported.graph import GraphReader, check_targets
 from gradviz_core.uploads.exported.layers import CallFinder
@@ -171,11 +172,12 @@ def _checked_shape(meta: TensorMeta) -> tuple[int | None, ...]:
     """
     shape = meta.sizes
     in_words = " x ".join("any" if size is None else str(size) for size in shape) or "a single number"
-    if len(shape) != 4 or shape[1] not in range(1, MOST_BANDS + 1) or 0 in shape:
+    if not proposals(shape) or 0 in shape:
         raise BadModel(
             f"The model's input is {in_words}; GradViz supports image models, whose input is batch x channels x "
-            f"height x width with 1 to {MOST_BANDS} channels. "
-            "Export a wrapper that takes such an image."
+            f"height x width with 1 to {MOST_BANDS} channels, and models of volumes and clips, with one axis more: "
+            f"batch x channels x slices x height x width, or batch x slices x channels x height x width, with up to "
+            f"{MOST_SLICES} slices. Export a wrapper that takes such an input."
         )
     if shape[0] not in (None, 1):
         raise BadModel(

@@ -1,0 +1,66 @@
+"""Volumes and clips: slices or frames, of an array or of pictures, as a network sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from jaxtyping import Float32, UInt8
+from PIL import Image
+
+from gradviz_core.errors import BadImage
+from gradviz_core.images import bands, preprocessing
+from gradviz_core.types.cards import Preprocessing
+
+
+def picked(count: int, wanted: int) -> list[int]:
+    """Which of ``count`` slices stand in each of the ``wanted`` ones: of equal parts of the whole the middle one,
+    ⌊(2i + 1) · count / (2 · wanted)⌋. Of fewer than are wanted some come several times; a single one stands in all."""
+    return [(2 * i + 1) * count // (2 * wanted) for i in range(wanted)]
+
+
+def of_array(
+    numbers: Float32[np.ndarray, "c n rows columns"], steps: Preprocessing
+) -> tuple[UInt8[np.ndarray, "d h w 3"], Float32[np.ndarray, "*axes"]]:
+    """What is shown of each slice, and what the network receives: the slices that are picked, each resized and cropped,
+    then (number - mean) / std per channel, where the steps say so after each channel got mean 0 and standard deviation
+    1 over all of them."""
+    chosen = numbers[:, picked(numbers.shape[1], steps.slices)]
+    one = replace(steps, slices=0, slices_first=False)
+    fitted = np.stack(
+        [
+            np.stack([np.asarray(preprocessing.fit(Image.fromarray(plane), one), np.float32) for plane in channel])
+            for channel in chosen
+        ]
+    )
+    tall = fitted.reshape(len(fitted), -1, fitted.shape[-1])  # all slices one below the other
+    received = bands.normalise(tall, steps)[0].reshape(fitted.shape)
+    shown = bands.coloured(tall, steps).reshape(*fitted.shape[1:], 3)
+    return shown, _in_order(received, steps)
+
+
+def of_pictures(
+    frames: Sequence[Image.Image], steps: Preprocessing
+) -> tuple[UInt8[np.ndarray, "d h w 3"], Float32[np.ndarray, "*axes"]]:
+    """The same of pictures in grey or colours: each as it would be alone, (pixel / 255 - mean) / std.
+
+    Raises:
+        BadImage: the network takes neither grey nor colours.
+    """
+    count = len(steps.mean)
+    if steps.banded:
+        raise BadImage(
+            f"This model takes slices of {count} channels, and the image is a picture in grey or colours. Upload a "
+            f".npy file of an array of {count} × slices × height × width."
+        )
+    seen = [preprocessing.as_seen(frame, steps) for frame in frames]
+    at = picked(len(frames), steps.slices)
+    received = np.stack([preprocessing.normalise(one, steps)[0] for one in seen], axis=1)
+    return np.stack(seen)[at], _in_order(received[:, at], steps)
+
+
+def _in_order(received: Float32[np.ndarray, "c d h w"], steps: Preprocessing) -> Float32[np.ndarray, "*axes"]:
+    """(1, C, D, H, W), or where the slices come first (1, D, C, H, W)."""
+    found: Float32[np.ndarray, "*axes"] = received.swapaxes(0, 1) if steps.slices_first else received
+    return np.ascontiguousarray(found[None])

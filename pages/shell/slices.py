@@ -1,0 +1,77 @@
+"""Which slice of a volume, or frame of a clip, a page shows: a slider, and where along the slices the map is large."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+from gradviz_core.drawing import figures, slice_words
+from gradviz_core.drawing.captions import Caption
+from gradviz_core.drawing.screen import OverInput, one_slice
+from gradviz_core.types import GradientAnswer, SurveyAnswer
+from gradviz_core.types.cards import Preprocessing
+from pages.shell import address, panel, widgets
+from pages.shell.clicks import Click
+from pages.shell.panel import Picture
+from pages.shell.parameters import Parameter
+
+PARAMETERS = (Parameter("slice", within=("model",)),)
+_MEANING = "They are counted from 0. At first the one is shown in which the map has the largest L2 norm."
+
+
+def seen(survey: SurveyAnswer) -> SurveyAnswer:
+    """The survey with the middle slice as its picture; unchanged where the model takes one picture."""
+    steps = survey.card.preprocessing
+    return one_slice.sliced(survey, steps, steps.slices // 2)
+
+
+def choose(answer: GradientAnswer, steps: Preprocessing) -> GradientAnswer:
+    """The answer with the chosen slice in place of all of them, by a slider that is drawn here: at first the one where
+    the map is largest. Unchanged where the model takes one picture.
+
+    Raises:
+        NoSuchChoice: the address names a slice that there is not.
+    """
+    if not steps.slices:
+        return answer
+    number = one_slice.strongest(answer, steps)
+    if steps.slices > 1:
+        label = f"{slice_words.word(steps).capitalize()} of {steps.slices}"
+        number = widgets.slider(label, "slice", range(steps.slices), number, _MEANING, unit="", width=230)
+    return one_slice.sliced(answer, steps, number)
+
+
+def values(steps: Preprocessing) -> int | None:
+    """How many numbers the input has; None where the model takes one picture, whose size says so."""
+    return math.prod(steps.input_shape) if steps.slices else None
+
+
+def number(answer: GradientAnswer) -> int | None:
+    """Which slice an answer shows; None where it is about one picture."""
+    return int(answer.arrays["slice"]) if "slice" in answer.arrays else None
+
+
+def draw_norms(gradient: OverInput, shown: GradientAnswer, steps: Preprocessing, in_text: str, unit: str) -> None:
+    """The norm of the map in each slice, where there are several. A click shows one."""
+    at = number(shown)
+    if at is None or steps.slices < 2:
+        return
+    word = slice_words.word(steps)
+    names = [f"{word} {each}" for each in range(steps.slices)]
+    along = f"{word}s 0 to {steps.slices - 1}"
+    figure = figures.strip(names, gradient.norms, unit=unit, chosen=at, height=150, along=along)
+    panel.picture(Picture(figure, slice_words.along(steps, in_text, unit), _choose), "slices")
+
+
+def _choose(click: Click) -> None:
+    address.write({"slice": str(click.position)} if click.position >= 0 else {})
+
+
+def named(caption: Caption, shown: GradientAnswer, steps: Preprocessing) -> Caption:
+    """The caption of a picture of one slice, which says which it is and that all are on one scale; unchanged where the
+    model takes one picture."""
+    at = number(shown)
+    if at is None:
+        return caption
+    facts = tuple(filter(None, (*caption.facts, slice_words.scale(steps))))
+    return replace(caption, sentence=f"{slice_words.named(steps, at)}. {caption.sentence}", facts=facts)
