@@ -9,6 +9,7 @@ PAGE = contents.Page(
     section="Learn",
     order=31,
     parameters=findings.PARAMETERS,
+    slices=True,
     presented=("doctor_findings", "doctor_check"),
 )
 

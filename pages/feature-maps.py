@@ -15,6 +15,7 @@ PAGE = contents.Page(
         *(*maps.PARAMETERS, *cams.PARAMETERS, *heads.PARAMETERS, *sites.PARAMETERS, *several.PARAMETERS),
         *(Parameter("opacity"), *trust.AT_LAYER),
     ),
+    slices=True,
     presented=(
         *("chart_channels", "said_channels", "chart_channel", "said_channel", "shown_maps"),
         *("chart_map", "said_map", "shown_layer_method"),

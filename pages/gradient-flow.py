@@ -10,6 +10,7 @@ PAGE = contents.Page(
     section="Understand",
     order=20,
     parameters=(*flow.PARAMETERS, *sites.OF_SITE),
+    slices=True,
     presented=("chart_flow", "said_flow"),
 )
 

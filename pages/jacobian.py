@@ -10,6 +10,7 @@ PAGE = contents.Page(
     order=21,
     parameters=jacobian_choice.PARAMETERS,
     score=False,
+    slices=True,
     presented=("first_row", "shown_output"),
 )
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
+from PIL import Image
 
 import gradviz_core as gv
 from gradviz_core.drawing import snippets
@@ -17,8 +18,9 @@ from gradviz_core.drawing.snippets import Setting
 from gradviz_core.errors import QuestionError
 from gradviz_core.types.cards import Preprocessing
 from gradviz_core.types.methods import METHODS
+from gradviz_core.uploads import store
 from tests import snippet_runs, volumes
-from tests.image_files import npy
+from tests.image_files import encoded, noise, npy
 from tests.test_snippets import check
 
 AT = 4
@@ -103,3 +105,18 @@ def test_paths_begin_at_each_baseline(baseline: str, slices_first: bool, folder:
     at = replace(snippet_runs.setting(model, image), slice=AT)
     code = snippets.saliency(at, answer.target, "integrated_gradients", "signed_sum", options)
     assert snippet_runs.error(snippet_runs.run(code, folder), made) < 1e-6, code
+
+
+@pytest.mark.parametrize("kind", ["GIF", "TIFF"])
+def test_frames_of_a_file(kind: str, folder: Path) -> None:
+    steps = replace(volumes.OF_CLIPS, resize=14)
+    model, _ = put(folder, steps, volumes.numbers(6, 3, 12, 14))
+    frames = [Image.fromarray(noise(20, 26, seed=number)) for number in range(9)]
+    data = encoded(frames[0], kind, save_all=True, append_images=frames[1:])
+    (folder / f"your-image.{'tif' if kind == 'TIFF' else 'gif'}").write_bytes(data)
+    image = f"upload/{store.here().put(data)}"
+    at = replace(snippet_runs.setting(model, image), slice=AT)
+    assert check(seen(at, model, image), folder) == 1
+    drawn = one_slice.sliced(snippet_runs.ask(gv.GradientQuestion(model=model, image=image)), steps, AT)
+    code = snippets.saliency(at, gv.ClassScore(), "gradient", "channel")
+    assert snippet_runs.error(snippet_runs.run(code, folder), drawn.gradients[gv.INPUT][0]) < 1e-6, code

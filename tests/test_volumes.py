@@ -19,7 +19,7 @@ from gradviz_core.images import volumes as made
 from gradviz_core.types.cards import ArrayFile, ImageFile, Preprocessing
 from gradviz_core.types.input_shapes import proposals
 from gradviz_core.types.methods import METHODS
-from gradviz_core.uploads import model_files
+from gradviz_core.uploads import model_files, store
 from tests import snippet_runs, volumes
 from tests.exported.files import exported_bytes
 from tests.image_files import encoded, npy, refusal
@@ -232,7 +232,7 @@ def test_slices_are_for_models_of_slices_and_bands_are_not_of_colours() -> None:
     assert "this model takes one picture" in refusal(lambda: images.load_bands(key, 12))
     steps = Preprocessing((12, 14), None, (0.0,) * 5, (1.0,) * 5, slices=7)
     with pytest.raises(BadImage, match="slices of 5 channels"):
-        made.of_pictures([images.load("sample/star")], steps)
+        images.load_slices("sample/star", steps)
     report, kept = images.inspect(npy(volumes.numbers(20, 20, 24)))
     assert (report.width, report.height, report.format) == (24, 20, "NPY")
     assert "20 × 20 × 24" in report.notes[0]
@@ -271,3 +271,66 @@ def test_a_preprocessing_has_as_many_slices_as_the_network_takes() -> None:
     assert model_files.inspect(data).preprocessing == replace(volumes.OF_VOLUMES, resize=None)
     with pytest.raises(BadModel, match="1 to 512"):
         volumes.model(replace(volumes.OF_VOLUMES, slices=513), data)
+
+
+# --------------------------------------------------------------------------------------------------------------- frames
+
+
+def moving(count: int = 7) -> list[Image.Image]:
+    """Frames in which a square goes from left to right, on a ground that stays."""
+    frames = []
+    for number in range(count):
+        pixels = np.full((12, 14, 3), 200, np.uint8)
+        pixels[3:8, number : number + 5] = (10 * number, 0, 90)
+        frames.append(Image.fromarray(pixels))
+    return frames
+
+
+@pytest.mark.parametrize(("kind", "options"), [("GIF", {}), ("WEBP", {"lossless": True}), ("TIFF", {})])
+def test_frames_and_pages_are_slices(kind: str, options: dict[str, bool]) -> None:
+    frames = moving()
+    data = encoded(frames[0], kind, save_all=True, append_images=frames[1:], **options)
+    key = f"upload/{store.here().put(data)}"
+    steps = replace(volumes.OF_CLIPS, slices=4)
+    loaded = images.load_slices(key, steps)
+    assert made.picked(7, 4) == [0, 2, 4, 6]
+    for number, seen in zip((0, 2, 4, 6), loaded.seen, strict=True):
+        np.testing.assert_array_equal(seen, np.asarray(frames[number]))
+    assert images.describe(key, steps) == ImageFile(kind, frames=7)
+    assert len(images.load_slices(key, replace(steps, slices=9)).seen) == 9
+
+
+def test_frames_beyond_a_limit_are_refused() -> None:
+    many = encoded(
+        moving(1)[0],
+        "GIF",
+        save_all=True,
+        append_images=[Image.new("RGB", (14, 12), (n % 256, n // 256, 0)) for n in range(1001)],
+    )
+    assert "the limit is 1,000 frames" in refusal(lambda: kept_slices(many))
+    large = [Image.new("L", (4000, 3000), n) for n in range(9)]
+    assert "100 million pixels" in refusal(
+        lambda: kept_slices(encoded(large[0], "GIF", save_all=True, append_images=large[1:]))
+    )
+
+
+def test_pages_that_are_stored_in_several_ways_are_refused() -> None:
+    pages = [Image.new("RGB", (14, 12)), Image.new("RGB", (12, 14))]
+    assert "Page 1 of the TIFF" in refusal(
+        lambda: kept_slices(encoded(pages[0], "TIFF", save_all=True, append_images=pages[1:]))
+    )
+    deep = [Image.fromarray(np.full((12, 14), n, np.uint16)) for n in (9, 900)]
+    said = refusal(lambda: kept_slices(encoded(deep[0], "TIFF", save_all=True, append_images=deep[1:])))
+    assert "16 bits per sample" in said
+
+
+def test_a_file_that_ends_before_its_last_frame_is_refused() -> None:
+    frames = moving()
+    data = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])
+    for end in (len(data) // 2, len(data) - 40):
+        with pytest.raises(BadImage):
+            kept_slices(data[:end] + b"\x2c" + bytes(9) + b"\x02\x00\x3b")
+
+
+def kept_slices(data: bytes) -> object:
+    return images.load_slices(f"upload/{store.here().put(data)}", volumes.OF_CLIPS)

@@ -54,7 +54,7 @@ def _picture_seen(image: str, steps: Preprocessing) -> Seen:
 def _slices_seen(image: str, steps: Preprocessing) -> Seen:
     slices = images.load_slices(image, steps)
     if slices.array is None:
-        shown, numbers = volumes.of_pictures(slices.pictures, steps)
+        shown, numbers = volumes.of_pictures(slices.seen, steps)
     else:
         shown, numbers = volumes.of_array(slices.array.numbers, steps)
     return Seen(shown, slices.upright, numbers)

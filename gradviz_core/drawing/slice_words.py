@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from gradviz_core.drawing import captions, how_to_read
 from gradviz_core.drawing.captions import Caption
 from gradviz_core.drawing.how_to_read import HowToRead
 from gradviz_core.types.cards import ImageFile, Preprocessing
@@ -16,6 +19,40 @@ _ALONG = HowToRead(
 def word(steps: Preprocessing) -> str:
     """What one is called: a frame where they come before the channels, as in clips."""
     return "frame" if steps.slices_first else "slice"
+
+
+def seen(steps: Preprocessing) -> Caption:
+    """Under the picture of one of them as the network sees it."""
+    of_pictures = captions.seen(replace(steps, slices=0, slices_first=False))
+    count = len(steps.mean)
+    channels = {1: "grey", 3: "RGB"}.get(count, f"{count} channels")
+    size = f"{steps.slices} {word(steps)}s of {steps.size[0]}×{steps.size[1]}, {channels}"
+    axes = "(1, T, C, H, W): frames first" if steps.slices_first else "(1, C, D, H, W): channels first"
+    return Caption(
+        f"One {word(steps)} as the network sees it. Of an array without whole numbers of 8 bits, grey and colours run "
+        "from the 2nd percentile of all its numbers to the 98th.",
+        r"x = (\text{number} - \mu)/\sigma",
+        (size, axes, *of_pictures.facts[1:], "number: pixel / 255 of a picture, or as it is in an array"),
+        how_to_read.NETWORK_SEES,
+    )
+
+
+def guessed(steps: Preprocessing) -> str:
+    """What was guessed of a model's input, and what to do."""
+    numbers = "those of Kinetics-400" if any(steps.mean) else "those that leave the numbers as they are"
+    return (
+        f"The input was read as {steps.slices} {word(steps)}s of {len(steps.mean)} "
+        f"channel{'s' if len(steps.mean) > 1 else ''}. Mean and standard deviation are {numbers}, as a guess: the file "
+        "does not say how the training data were normalised. Change them if your model was trained with others; "
+        "otherwise the scores mean little."
+    )
+
+
+def read_as(steps: Preprocessing) -> str:
+    """One of the ways to read the axes of an input: ``16 frames, 3 channels (frames first)``."""
+    count = len(steps.mean)
+    first = "frames first" if steps.slices_first else "channels first"
+    return f"{steps.slices} {word(steps)}s, {count} channel{'s' if count > 1 else ''} ({first})"
 
 
 def named(steps: Preprocessing, number: int) -> str:

@@ -65,6 +65,15 @@ def read(data: bytes) -> Picture:
         return Picture(turned, contents.format, notes, found.scaling, mode)
 
 
+def upright(stored: Image.Image, contents: Contents) -> Image.Image:
+    """A frame of 8 bits that is decoded already, upright, in RGB.
+
+    Raises:
+        BadImage: its pixels are stored in a way that is not read.
+    """
+    return _upright(in_rgb(stored, contents, None).image, contents)[0]
+
+
 def bits(data: bytes) -> int:
     """Bits of one number of the picture, from the headers alone.
 

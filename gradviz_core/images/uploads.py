@@ -6,13 +6,25 @@ import hashlib
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float32, UInt8
 from PIL import Image
 
 from gradviz_core.errors import BadImage, UnknownImage
-from gradviz_core.images import arrays, band_files, bands, decoding, depth, formats, slices, volume_arrays
+from gradviz_core.images import (
+    arrays,
+    band_files,
+    bands,
+    decoding,
+    depth,
+    formats,
+    frames,
+    slices,
+    volume_arrays,
+    volumes,
+)
 from gradviz_core.images.decoding import decode
 from gradviz_core.images.formats import dicom
+from gradviz_core.images.preprocessing import as_seen
 from gradviz_core.models.catalogue import image_file, sample_image
 from gradviz_core.text.readers import reading
 from gradviz_core.types import keys
@@ -24,16 +36,11 @@ from gradviz_core.uploads import store
 class Slices:
     """A volume or a clip as it was uploaded: an array, or pictures."""
 
-    array: volume_arrays.Volume | None
-    pictures: tuple[Image.Image, ...]
-    """Upright, RGB; empty for an array."""
-
-    @property
-    def upright(self) -> tuple[int, int]:
-        """Rows and columns of a slice."""
-        if self.array is not None:
-            return self.array.numbers.shape[2], self.array.numbers.shape[3]
-        return self.pictures[0].height, self.pictures[0].width
+    upright: tuple[int, int]
+    """Rows and columns of a slice, before it is resized and cropped."""
+    array: volume_arrays.Volume | None = None
+    seen: tuple[UInt8[np.ndarray, "h w 3"], ...] = ()
+    """Of pictures those that are picked, each as the network sees it; empty for an array."""
 
 
 @reading("image", BadImage)
@@ -47,10 +54,18 @@ def load_slices(key: str, steps: Preprocessing) -> Slices:
     """
     data = _bytes(key)
     if volume_arrays.has_slices(data):
-        return Slices(volume_arrays.read(data, len(steps.mean)), ())
+        array = volume_arrays.read(data, len(steps.mean))
+        return Slices((array.numbers.shape[2], array.numbers.shape[3]), array)
     if band_files.has_bands(data):
         raise BadImage("The image is a TIFF of bands, and this model takes slices. Save it as an array, a .npy file.")
-    return Slices(None, (decode(data),))
+    volumes.check_channels(steps)
+    at, upright = volumes.picked(frames.count(data), steps.slices), (0, 0)
+    seen: dict[int, UInt8[np.ndarray, "h w 3"]] = {}
+    for number, picture in frames.read(data, frozenset(at)):
+        seen[number], upright = as_seen(picture, steps), (picture.height, picture.width)
+    if len(seen) < len(set(at)):
+        raise BadImage("The image ends before its last frame. Save it again, or choose another.")
+    return Slices(upright, seen=tuple(seen[number] for number in at))
 
 
 @reading("image", BadImage)
@@ -128,6 +143,8 @@ def describe(key: str, steps: Preprocessing) -> ImageFile | None:
     if band_files.has_bands(data):
         return band_files.read(data)[1]
     contents = formats.read(data)
+    if steps.slices and (count := frames.count(data)) > 1:
+        return ImageFile(contents.format, contents.bits, contents.white_is_zero, frames=count)
     array, slice_ = arrays.told(contents.told), slices.told(contents.told)
     kind = "NPY" if array else "DICOM" if slice_ else contents.format
     if contents.bits <= 8:

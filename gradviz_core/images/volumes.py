@@ -41,23 +41,26 @@ def of_array(
 
 
 def of_pictures(
-    frames: Sequence[Image.Image], steps: Preprocessing
+    seen: Sequence[UInt8[np.ndarray, "h w 3"]], steps: Preprocessing
 ) -> tuple[UInt8[np.ndarray, "d h w 3"], Float32[np.ndarray, "*axes"]]:
-    """The same of pictures in grey or colours: each as it would be alone, (pixel / 255 - mean) / std.
+    """The same of pictures in grey or colours as the network sees them, one for each slice: (pixel / 255 - mean) / std,
+    as of each alone."""
+    received = np.stack([preprocessing.normalise(one, steps)[0] for one in seen], axis=1)
+    return np.stack(seen), _in_order(received, steps)
+
+
+def check_channels(steps: Preprocessing) -> None:
+    """Refuse pictures where the network takes neither grey nor colours.
 
     Raises:
-        BadImage: the network takes neither grey nor colours.
+        BadImage: it does.
     """
-    count = len(steps.mean)
     if steps.banded:
+        count = len(steps.mean)
         raise BadImage(
             f"This model takes slices of {count} channels, and the image is a picture in grey or colours. Upload a "
             f".npy file of an array of {count} × slices × height × width."
         )
-    seen = [preprocessing.as_seen(frame, steps) for frame in frames]
-    at = picked(len(frames), steps.slices)
-    received = np.stack([preprocessing.normalise(one, steps)[0] for one in seen], axis=1)
-    return np.stack(seen)[at], _in_order(received[:, at], steps)
 
 
 def _in_order(received: Float32[np.ndarray, "c d h w"], steps: Preprocessing) -> Float32[np.ndarray, "*axes"]:

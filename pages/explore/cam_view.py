@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from gradviz_core.drawing import captions, figures, snippets
+from gradviz_core.drawing import figures, snippets
 from gradviz_core.drawing.screen.arrays import blocks_of
 from gradviz_core.drawing.screen.seen import seen
 from gradviz_core.types import AboutAModel, CamsAnswer, CamsQuestion, GradientQuestion, SiteInfo
@@ -20,7 +20,7 @@ from pages.comparing.slots import AT_LAYER
 from pages.explore import cams, maps, several
 from pages.layout import code, frame
 from pages.methods import naming
-from pages.shell import address, asking, download_menu, facts, later, panel, sites
+from pages.shell import address, asking, download_menu, facts, later, panel, sites, slices
 from pages.shell.asking import ask
 from pages.trust import panel as trust
 from pages.trust.tested import Tested
@@ -73,6 +73,7 @@ def draw(
         "Computing the map of this layer output …",
         Look(layout=info.layout, axis=info.axis, place=place.index),
     )
+    answer = slices.with_middle_picture(answer, choice.survey.card.preprocessing)
     with choice.beside:
         facts.line(*facts.predicted_and_score(answer, answer.prediction, choice.labels, choice.reading))
     with over_image:
@@ -81,7 +82,7 @@ def draw(
     with right:
         facts.line(*cams.facts_of(answer, info, place))
         with st.container(key="not_printed"):
-            words = captions.beside(choice.survey.card.preprocessing)
+            words = slices.beside(choice.survey.card.preprocessing)
             panel.picture(
                 panel.Picture(figures.image(picture.pixels, blocks=picture.blocks, height=380), words), "image"
             )

@@ -26,7 +26,7 @@ from gradviz_core.types.map_kinds import MAP_KINDS, MapKind, map_kind
 from gradviz_core.types.methods import PLAIN
 from gradviz_core.types.sites import site_name
 from pages.methods import layer_maps
-from pages.shell import address, sites, widgets
+from pages.shell import address, sites, slices, widgets
 from pages.shell.panel import Picture
 from pages.shell.parameters import Parameter
 from pages.shell.sites import Place
@@ -167,4 +167,4 @@ def image(answer: GradientAnswer, view: SiteMaps, steps: Preprocessing) -> Pictu
     """The image, for comparison. A click chooses the unit at that pixel."""
     image = seen(answer.arrays)
     figure = figures.image(image.pixels, blocks=image.blocks, height=380)
-    return Picture(figure, captions.beside(steps), sites.choose_under(view.planes, *image.size))
+    return Picture(figure, slices.beside(steps), sites.choose_under(view.planes, *image.size))

@@ -1,9 +1,12 @@
 """Neurons: one unit inside the model, its activation, and how it changes with each pixel."""
 
+from contextlib import nullcontext
+from dataclasses import replace
+
 import streamlit as st
 
 from gradviz_core.drawing import captions, snippets
-from gradviz_core.drawing.screen import is_coarse
+from gradviz_core.drawing.screen import is_coarse, one_slice
 from gradviz_core.drawing.screen.arrays import blocks_of
 from gradviz_core.drawing.screen.over_input import over_input
 from gradviz_core.drawing.screen.seen import seen
@@ -13,7 +16,7 @@ from gradviz_core.types.looks import Look
 from gradviz_core.types.methods import METHODS
 from pages.explore import unit_map
 from pages.layout import code, frame
-from pages.shell import architecture_map, check, download_menu, facts, panel, sites, units, widgets
+from pages.shell import architecture_map, check, download_menu, facts, panel, sites, slices, units, widgets
 from pages.shell.asking import ask, one_sentence
 
 choice = frame.begin(
@@ -42,6 +45,10 @@ with one_sentence():
         "Computing the gradient of this unit …",
         look,
     )
+    steps = choice.survey.card.preprocessing
+    with panel.controls("slice_controls") if steps.slices else nullcontext():
+        answer = slices.choose(answer, steps)
+    at_slice = slices.number(answer)
     maps = site_maps(answer.arrays, info.site, look, info.shape)
     planes, gradient = maps.planes, over_input(answer.arrays, f"gradient/{INPUT}")
     checked = check.question(choice.model, choice.image, unit, choice.draw)
@@ -62,14 +69,17 @@ with one_sentence():
             opacity = widgets.percent("Opacity", "opacity", 60, "How strongly the map covers the grey image below it")
             method, options = unit_map.choose(choice)
         with room:
-            other = unit_map.ask(choice, unit, method, options)
+            other = unit_map.ask(choice, unit, method, options, at_slice)
             if other is None:
                 covered = units.input_gradient(
                     answer, info, planes, effective, opacity / 100, choice.survey.card.preprocessing
                 )
+                covered = replace(covered, caption=slices.named(covered.caption, answer, steps))
                 panel.picture(covered, "gradient", checked=checked)
             else:
                 other.draw(choice, planes, opacity / 100)
+    unit_text = captions.gradient_unit(unit, INPUT, steps=steps)
+    slices.draw_norms(gradient, answer, steps, METHODS["gradient"].in_text, unit_text)
     st.caption(sites.how_to_click(info))
     facts.line(
         ("receptive field", units.box_text(answer.receptive_field)),
@@ -81,6 +91,8 @@ with one_sentence():
     panel.header(f"Strongest {captions.channel_word(info)}s{place.words}")
     if is_coarse(strongest.arrays):  # their receptive field is known only now
         strongest = ask(asked, "Computing the gradients of the strongest channels …", Look(part=answer.receptive_field))
+    if at_slice is not None:
+        strongest = one_slice.sliced(strongest, steps, at_slice)
     gallery = units.gallery(strongest, info, place, channel, answer.receptive_field, choice.survey.card.preprocessing)
     panel.picture(gallery, "gallery")
     called = {"gallery": f"strongest {captions.channel_word(info)}s"}
@@ -107,4 +119,5 @@ with one_sentence():
                 blocks_of(strongest.arrays, "gradients"),
             ),
         },
+        at=at_slice,
     )

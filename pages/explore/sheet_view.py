@@ -18,7 +18,7 @@ from pages.comparing.slots import AT_LAYER
 from pages.explore import cams, maps
 from pages.layout import code, frame
 from pages.methods import layer_maps, naming
-from pages.shell import address, check, download_menu, facts, panel, rows, sites
+from pages.shell import address, check, download_menu, facts, panel, rows, sites, slices
 
 _METHODS = {"activation": "activation", "gradient": PLAIN, "product": "gradient_x_input"}
 """The method that gives each kind of map."""
@@ -75,6 +75,7 @@ def draw(
     answer = rows.ask(
         question, "Computing the gradient at this layer output …", look, size, values=math.prod(info.shape)
     )
+    answer = slices.with_middle_picture(answer, choice.survey.card.preprocessing)
     checked = check.question(choice.model, choice.image, answer.target, choice.draw, info.site)
     view = maps.view(answer, info, look)
     with number:

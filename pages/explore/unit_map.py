@@ -8,13 +8,14 @@ import streamlit as st
 
 from gradviz_core.drawing import method_words, snippets
 from gradviz_core.drawing.fields import Planes
+from gradviz_core.drawing.screen import one_slice
 from gradviz_core.drawing.screen.seen import seen
 from gradviz_core.types import GradientAnswer, GradientQuestion, Unit
 from gradviz_core.types.looks import Look
 from gradviz_core.types.methods import METHODS, PLAIN, OptionValues, offered_at
 from gradviz_core.types.views import VIEWS
 from pages.methods import naming
-from pages.shell import controls, download_menu, panel, rows, saliency, sites, widgets
+from pages.shell import controls, download_menu, panel, rows, saliency, sites, slices, widgets
 from pages.shell.choice import Choice
 from pages.shell.parameters import Parameter
 
@@ -66,8 +67,8 @@ def choose(choice: Choice) -> tuple[str, OptionValues]:
     return method, controls.draw_applying("unit_options", card.options, naming.names(choice))
 
 
-def ask(choice: Choice, unit: Unit, method: str, options: OptionValues) -> UnitMap | None:
-    """The map by a method; None where that is the gradient.
+def ask(choice: Choice, unit: Unit, method: str, options: OptionValues, at_slice: int | None = None) -> UnitMap | None:
+    """The map by a method, of a volume or a clip in one slice; None where that is the gradient.
 
     Raises:
         GradVizError: as asking does.
@@ -78,4 +79,6 @@ def ask(choice: Choice, unit: Unit, method: str, options: OptionValues) -> UnitM
         model=choice.model, image=choice.image, target=unit, method=method, options=options, seed=choice.draw
     )
     size = seen(choice.survey.arrays).size
-    return UnitMap(question, rows.ask(question, "Computing the map …", Look(reduction=VIEWS[0].name), size))
+    steps, look = choice.survey.card.preprocessing, Look(reduction=VIEWS[0].name)
+    answer = rows.ask(question, "Computing the map …", look, size, slices.values(steps))
+    return UnitMap(question, answer if at_slice is None else one_slice.sliced(answer, steps, at_slice))

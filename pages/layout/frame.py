@@ -46,7 +46,7 @@ from pages.shell.choice import Choice
 from pages.shell.words import keep_names, plain
 from pages.uploads import bring, images, models, uploading
 
-_OF_SLICES = "Choose another model."
+_OF_SLICES = "Input saliency, Layers and Neurons show it slice by slice; here choose another model."
 """What to do where a page does not show volumes and clips."""
 
 

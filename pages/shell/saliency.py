@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from gradviz_core.drawing import captions, figures, method_words, near_figures
+from gradviz_core.drawing import captions, figures, method_words, near_figures, slice_words
 from gradviz_core.drawing.bars import Bar, ShownAs, paired
 from gradviz_core.drawing.captions import Caption
 from gradviz_core.drawing.screen import OverInput
@@ -156,8 +156,9 @@ def seen(survey: SurveyAnswer, origin: str, blocks: Blocks | None = None) -> Cap
     """The caption of the image. ``origin`` says where it comes from, and is empty if that is unknown; ``blocks`` are
     the pixels that each shown pixel is the mean of, if there are several."""
     steps = survey.card.preprocessing
-    caption = captions.seen(steps)
-    sentences = caption.sentence, captions.cropped(steps, survey.upright), origin
+    caption = slice_words.seen(steps) if steps.slices else captions.seen(steps)
+    made = slice_words.made_of(steps, survey.file) if steps.slices else ""
+    sentences = caption.sentence, made, captions.cropped(steps, survey.upright), origin
     facts = (*caption.facts, *captions.blocks_text(blocks))
     return replace(caption, sentence=" ".join(filter(None, sentences)), facts=facts)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from gradviz_core.drawing import figures, slice_words
+from gradviz_core.drawing import captions, figures, slice_words
 from gradviz_core.drawing.captions import Caption
 from gradviz_core.drawing.screen import OverInput, one_slice
 from gradviz_core.types import GradientAnswer, SurveyAnswer
@@ -15,7 +15,7 @@ from pages.shell.clicks import Click
 from pages.shell.panel import Picture
 from pages.shell.parameters import Parameter
 
-PARAMETERS = (Parameter("slice", within=("model",)),)
+PARAMETERS = (Parameter("input_slice", within=("model",)),)
 _MEANING = "They are counted from 0. At first the one is shown in which the map has the largest L2 norm."
 
 
@@ -23,6 +23,20 @@ def seen(survey: SurveyAnswer) -> SurveyAnswer:
     """The survey with the middle slice as its picture; unchanged where the model takes one picture."""
     steps = survey.card.preprocessing
     return one_slice.sliced(survey, steps, steps.slices // 2)
+
+
+def with_middle_picture(answer: GradientAnswer, steps: Preprocessing) -> GradientAnswer:
+    """An answer about a layer output, with the middle slice as its picture."""
+    return one_slice.with_picture(answer, steps, steps.slices // 2)
+
+
+def beside(steps: Preprocessing) -> Caption:
+    """Under the middle slice where it stands beside a layer output, or under the picture that the model takes."""
+    if not steps.slices:
+        return captions.beside(steps)
+    caption = slice_words.seen(steps)
+    middle = f"{slice_words.named(steps, steps.slices // 2)}, the middle one"
+    return replace(caption, sentence=f"{middle}. {caption.sentence}")
 
 
 def choose(answer: GradientAnswer, steps: Preprocessing) -> GradientAnswer:
@@ -36,8 +50,8 @@ def choose(answer: GradientAnswer, steps: Preprocessing) -> GradientAnswer:
         return answer
     number = one_slice.strongest(answer, steps)
     if steps.slices > 1:
-        label = f"{slice_words.word(steps).capitalize()} of {steps.slices}"
-        number = widgets.slider(label, "slice", range(steps.slices), number, _MEANING, unit="", width=230)
+        label = slice_words.word(steps).capitalize()
+        number = widgets.slider(label, "input_slice", range(steps.slices), number, _MEANING, unit="", width=230)
     return one_slice.sliced(answer, steps, number)
 
 
@@ -64,7 +78,7 @@ def draw_norms(gradient: OverInput, shown: GradientAnswer, steps: Preprocessing,
 
 
 def _choose(click: Click) -> None:
-    address.write({"slice": str(click.position)} if click.position >= 0 else {})
+    address.write({"input_slice": str(click.position)} if click.position >= 0 else {})
 
 
 def named(caption: Caption, shown: GradientAnswer, steps: Preprocessing) -> Caption:

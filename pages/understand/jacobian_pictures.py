@@ -207,7 +207,8 @@ def _over_places(
     if found is None:
         return None
     field, places = found
-    pixels = view.choice.survey.pixels if view.wrt.site == INPUT else None
+    of_one_picture = view.wrt.site == INPUT and not view.choice.survey.card.preprocessing.slices
+    pixels = view.choice.survey.pixels if of_one_picture else None
     coarse = captions.blocks_text(field.blocks, "positions")
     facts = (captions.site_text(view.wrt), unit, captions.scale_text(field), *coarse)
     words = Caption(sentence, formula, facts, read)

@@ -182,7 +182,7 @@ def _choose_files(model: str) -> None:
         files = draw()
         if not files:
             return
-        arrays = 0 if uploaded.takes_bands(model) else sum(uploading.kind(file) == "npy" for file in files)
+        arrays = 0 if uploaded.keeps_numbers(model) else sum(uploading.kind(file) == "npy" for file in files)
         asked = arrays > 0
         value_range = _range() if asked else _OF_NO_MATTER
         button = "Use this array" if arrays == 1 else "Use these arrays"

@@ -7,7 +7,7 @@ from typing import Literal, cast
 
 import streamlit as st
 
-from gradviz_core.drawing import captions
+from gradviz_core.drawing import captions, slice_words
 from gradviz_core.errors import QuestionError
 from gradviz_core.types import Preprocessing
 from pages.shell.words import plain
@@ -32,7 +32,8 @@ _FITS = {_CROP: "Cut the centre", _SQUEEZE: "Squeeze"}
 
 def facts(made: Preprocessing) -> tuple[str, ...]:
     """Each step in words; what they mean stands under the picture."""
-    return (*(fact.partition(":")[0] for fact in captions.seen(made).facts), f"{made.interpolation} interpolation")
+    seen = slice_words.seen if made.slices else captions.seen
+    return (*(fact.partition(":")[0] for fact in seen(made).facts), f"{made.interpolation} interpolation")
 
 
 def form(start: Preprocessing, fixed: tuple[int | None, int | None], name: str) -> Preprocessing:
@@ -92,6 +93,8 @@ def form(start: Preprocessing, fixed: tuple[int | None, int | None], name: str) 
             channels=cast(Literal["rgb", "bgr"], order),
             standardised=standardised,
             shown=shown,
+            slices=start.slices,
+            slices_first=start.slices_first,
         )
     )
 

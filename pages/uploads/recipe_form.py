@@ -10,13 +10,15 @@ import streamlit as st
 from streamlit.typing import UploadedFile
 
 from gradviz_core.compute import client
+from gradviz_core.drawing import slice_words
 from gradviz_core.errors import BadImage, BadModel, GradVizError, UnknownImage
 from gradviz_core.models import timm_shapes
 from gradviz_core.serving.controls import Control
 from gradviz_core.text.codec import question_to_json
 from gradviz_core.text.shown_text import visible
-from gradviz_core.types import SurveyQuestion, keys
-from gradviz_core.types.cards import Fit, ModelReport, Recipe
+from gradviz_core.types import Preprocessing, SurveyQuestion, keys
+from gradviz_core.types.cards import MOST_SLICES, Fit, ModelReport, Recipe
+from gradviz_core.types.input_shapes import proposals
 from pages.scores import output_kind
 from pages.shell import address
 from pages.shell.answer_cache import answer_cache
@@ -61,11 +63,14 @@ def draw(start: Recipe, report: ModelReport | None, name: str, *, again: bool) -
     title = st.text_input("Title", start.title, key=f"{name}_title", max_chars=LONGEST_TITLE)
     labels = _labels(start, name)
     reading = output_kind.field(start.reading, f"{name}_reading")
-    form = f"{name}_{made.architecture}"
+    steps = _read_as(steps, report, name)
+    form = f"{name}_{made.architecture}" + ("_frames" if steps.slices_first else "")
     wrong = ""
     facts = st.empty()
     if report is not None and report.format == "exported" and not again:
-        st.info(_GUESSED_OF_BANDS if steps.banded else _GUESSED)
+        st.info(
+            slice_words.guessed(steps) if steps.slices else _GUESSED_OF_BANDS if steps.banded else _GUESSED,
+        )
     with st.expander("Change the preprocessing", icon=":material/tune:"):
         try:
             steps = preprocessing.form(steps, _fixed_size(report), form)
@@ -193,7 +198,34 @@ def _short(architecture: str) -> str:
 def _fixed_size(report: ModelReport | None) -> tuple[int | None, int | None]:
     """Height and width that an exported model takes and no other; None where any goes."""
     shape = report.input_shape if report is not None else ()
-    return (shape[2], shape[3]) if len(shape) == 4 else (None, None)
+    return (shape[-2], shape[-1]) if len(shape) in (4, 5) else (None, None)
+
+
+def _read_as(steps: Preprocessing, report: ModelReport | None, name: str) -> Preprocessing:
+    """The steps, or where the shape of a volume's or a clip's input can be read in two ways those of the other one, if
+    a person says so; with as many slices as a person wants, where the model takes any number."""
+    shape = report.input_shape if report is not None else ()
+    if len(shape) != 5:
+        return steps
+    ways = {way.slices_first: steps if way.slices_first == steps.slices_first else way for way in proposals(shape)}
+    first = steps.slices_first
+    if len(ways) > 1:
+        first = st.segmented_control(
+            "Axes of the input",
+            list(ways),
+            default=first,
+            format_func=lambda which: slice_words.read_as(ways[which]),
+            required=True,
+            key=f"{name}_slices_first",
+            help="The file does not say which axis counts channels and which slices.",
+            wrap=True,
+        )
+    steps = ways[bool(first)]
+    if shape[steps.slice_axis] is None:
+        label = f"Number of {slice_words.word(steps)}s"
+        count = st.number_input(label, 1, MOST_SLICES, steps.slices, key=f"{name}_slices", width=168)
+        steps = replace(steps, slices=count)
+    return steps
 
 
 # -------------------------------------------------------------------------------------------------------------- labels

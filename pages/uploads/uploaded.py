@@ -40,6 +40,12 @@ def takes_bands(key: str) -> bool:
     return steps is not None and steps.banded
 
 
+def keeps_numbers(key: str) -> bool:
+    """Whether the arrays for this model of the list keep their numbers: those of bands, and of slices."""
+    steps = preprocessing(key)
+    return steps is not None and (steps.banded or steps.slices > 0)
+
+
 def look_up(key: str) -> None:
     """Find the recipe of a model that came by its address; one that is not there has none."""
     if is_key(key) and key not in _titles():

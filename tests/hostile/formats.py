@@ -8,16 +8,19 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from random import Random
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from gradviz_core import images
 from gradviz_core.answering import Answerer
-from gradviz_core.errors import GradVizError
+from gradviz_core.errors import BadImage, GradVizError
+from gradviz_core.images import frames, volume_arrays, volumes
 from gradviz_core.models import catalogue
 from gradviz_core.settings import cache_folder
 from gradviz_core.text import codec
@@ -25,6 +28,7 @@ from gradviz_core.text.readers import WENT_WRONG, place
 from gradviz_core.types import ClassScore, GradientQuestion, Preprocessing, SurveyAnswer, SurveyQuestion
 from gradviz_core.types.cards import Recipe
 from gradviz_core.uploads import model_files, store
+from tests import image_files
 from tests.hostile import (
     band_files,
     checkpoints,
@@ -109,6 +113,34 @@ def _look_at_bands(data: bytes) -> None:
     images.inspect(data)
 
 
+def _look_at_slices(data: bytes) -> None:
+    """The slices of an array, for models of one and of three channels."""
+    images.inspect(data)
+    for channels in (1, 3):
+        with suppress(BadImage):
+            volume_arrays.read(data, channels)
+
+
+def _look_at_frames(data: bytes) -> None:
+    """Some of the frames, the last among them."""
+    images.inspect(data)
+    at = volumes.picked(frames.count(data), 4)
+    for _, picture in frames.read(data, frozenset(at)):
+        images.as_seen(picture, _steps())
+
+
+def _slices() -> list[bytes]:
+    shapes = ((20, 6, 25), (3, 5, 6, 7), (5, 3, 6, 7), (5, 6, 7, 3))
+    return [pictures.array(np.zeros(shape, kind)) for shape in shapes for kind in ("<f4", "|u1", ">i2")]
+
+
+def _several_frames() -> list[bytes]:
+    each = [Image.new("RGB", (16, 12), (40 * number, 0, 200)) for number in range(5)]
+    return [
+        image_files.encoded(each[0], kind, save_all=True, append_images=each[1:]) for kind in ("GIF", "WEBP", "TIFF")
+    ]
+
+
 def _steps() -> Preprocessing:
     return catalogue.preset("shapes-cnn").preprocessing
 
@@ -186,6 +218,8 @@ _ALL = (
     *map(_picture_format, ("JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")),
     Format("heic", lambda: [heif_files.heic()], (spoil.of_bytes, spoil.of_start, spoil.of_start), _look),
     Format("bands", band_files.samples, (spoil.of_bytes, spoil.of_start, spoil.of_start), _look_at_bands),
+    Format("slices", _slices, (spoil.of_bytes, spoil.of_start, *[spoil.of_array_header] * 4), _look_at_slices),
+    Format("frames", _several_frames, (spoil.of_bytes, spoil.of_bytes, spoil.of_start), _look_at_frames),
     Format("dicom", dicom_files.samples, (spoil.of_bytes, spoil.of_start, spoil.of_start), _look_at_slice),
     Format("npy", _arrays, (spoil.of_bytes, spoil.of_start, *[spoil.of_array_header] * 4), _look),
     Format("labels", _labels, (spoil.of_bytes, spoil.of_json), model_files.read_labels),

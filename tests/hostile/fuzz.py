@@ -58,6 +58,8 @@ NAMES = (
     "heic",
     "dicom",
     "bands",
+    "slices",
+    "frames",
     "npy",
     "labels",
     "recipe",

@@ -27,7 +27,9 @@ def test_every_format_is_known_to_the_program() -> None:
     assert set(fuzz.NAMES) == set(formats.FORMATS)
 
 
-@pytest.mark.parametrize("name", ["png", "avif", "heic", "dicom", "bands", "npy", "labels", "recipe", "question"])
+@pytest.mark.parametrize(
+    "name", ["png", "avif", "heic", "dicom", "bands", "slices", "frames", "npy", "labels", "recipe", "question"]
+)
 def test_spoilt_files_get_a_sentence_or_are_read(name: str) -> None:
     form = formats.FORMATS[name]
     assert [what for i in range(300) if (what := formats.complaint(form, form.spoilt(11, i)))] == []

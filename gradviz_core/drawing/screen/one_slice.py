@@ -11,10 +11,10 @@ from typing import TypeVar
 import numpy as np
 
 from gradviz_core.drawing.screen.arrays import Made
-from gradviz_core.types import INPUT, Arrays, GradientAnswer, SurveyAnswer
+from gradviz_core.types import INPUT, Arrays, GradientAnswer, SurveyAnswer, UnitsAnswer
 from gradviz_core.types.cards import Preprocessing
 
-A = TypeVar("A", GradientAnswer, SurveyAnswer)
+A = TypeVar("A", GradientAnswer, SurveyAnswer, UnitsAnswer)
 
 
 def whole(answer: GradientAnswer) -> Made:
@@ -34,7 +34,8 @@ def strongest(answer: GradientAnswer, steps: Preprocessing) -> int:
 
 
 def sliced(answer: A, steps: Preprocessing, number: int) -> A:
-    """The answer as if it were about the picture that this slice is; all slices of a map over the input stay beside it.
+    """The answer as if it were about the picture that this slice is; all slices of a map over the input stay beside it,
+    for they have one scale.
 
     An answer about a picture is left as it is.
     """
@@ -43,11 +44,20 @@ def sliced(answer: A, steps: Preprocessing, number: int) -> A:
     return replace(answer, arrays={**_sliced(answer.arrays, steps, number), "slice": np.array(number)})
 
 
+def with_picture(answer: GradientAnswer, steps: Preprocessing, number: int) -> GradientAnswer:
+    """The answer about a layer output, with this slice as its picture; one about a picture is left as it is."""
+    if not steps.slices:
+        return answer
+    return replace(answer, arrays={**answer.arrays, "pixels": answer.pixels[number]})
+
+
 def _sliced(arrays: Arrays, steps: Preprocessing, number: int) -> Arrays:
     made: Made = {}
     for name, array in arrays.items():
         if name == "pixels" and array.ndim == 4:
             made[name] = array[number]
+        elif name == "gradients" and array.ndim == 5:
+            made[name] = np.moveaxis(array, steps.slice_axis, 0)[number]
         elif name.endswith(f"/{INPUT}") and array.ndim == 5:
             every = _slices_first(array, steps)
             made[f"slices/{name}"], made[name] = every, every[number][None]

@@ -6,7 +6,7 @@ from gradviz_core.drawing.snippets.program import GRADVIZ, INSTALL, Block, comme
 from gradviz_core.types import ImageFile, ModelCard, keys
 from gradviz_core.types.cards import ArrayFile, Scaling, SliceFile
 
-_SUFFIXES = {
+SUFFIXES = {
     "JPEG": "jpg",
     "WEBP": "webp",
     "BMP": "bmp",
@@ -15,6 +15,7 @@ _SUFFIXES = {
     "AVIF": "avif",
     "HEIC": "heic",
 }
+"""How the name of a file ends, by its format; others end as PNG."""
 _NUMPY, _PILLOW = "import numpy as np", "from PIL import Image"
 
 
@@ -35,7 +36,7 @@ def opened(card: ModelCard, sample: str, upload: ImageFile | None) -> Block:
         return _of_array(file.array, colours)
     if file.slice is not None:
         return _of_slice(file.slice, colours)
-    suffix = _SUFFIXES.get(file.format, "png")
+    suffix = SUFFIXES.get(file.format, "png")
     if file.scaling is not None and file.scaling.chosen != "all" and not file.mode.startswith("I;16"):
         return _of_wide_colours(file, file.scaling, suffix, colours)
     lines = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gradviz_core.drawing.snippets.opening import opened
+from gradviz_core.drawing.snippets.opening import SUFFIXES, opened
 from gradviz_core.drawing.snippets.program import Block, comment
 from gradviz_core.types import ImageFile, ModelCard, keys
 from gradviz_core.types.cards import ArrayFile, Preprocessing
@@ -12,6 +12,7 @@ from gradviz_core.types.cards import ArrayFile, Preprocessing
 _NUMPY, _PILLOW, _TORCH = "import numpy as np", "from PIL import Image", "import torch"
 _LEVELS, _COLOUR = "prepare.transforms[-1](", "torch.rand(x.shape[1], 1, 1, generator"
 """How the code of a method says what the network receives for levels between 0 and 1, and draws one colour."""
+_GREY = '.convert("L")'
 _AXES = {"D": "slices", "C": "channels", "H": "height", "W": "width"}
 
 
@@ -21,8 +22,13 @@ def picture(
     """``image``, the slices as the network sees them, (C, D, H, W); ``fit`` are the lines that make the transform of
     that name."""
     array = upload.array if upload is not None and upload.format == "NPY" and _is_volume(upload.array) else None
-    start = opened(card, sample, upload) if array is None else Block(tuple(_array(array, "your-array.npy")))
-    last = "image = fitted(array)" if array is not None else "image = fitted([image])"
+    last = "image = fitted([image])"
+    if array is not None:
+        start, last = Block(tuple(_array(array, "your-array.npy"))), "image = fitted(array)"
+    elif upload is not None and upload.frames > 1:
+        start, last = _frames(upload, card.preprocessing), "image = fitted(frames)"
+    else:
+        start = opened(card, sample, upload)
     of_levels = _array_fitted(array) if array is not None else _frames_fitted(card.preprocessing)
     lines = (
         comment("The slices as the network sees them."),
@@ -68,14 +74,18 @@ def numbers(steps: Preprocessing, mean: str, std: str) -> Block:
 def other(card: ModelCard, upload: ImageFile | None, key: str) -> Block:
     """``other``, what the network receives for another image: a sample, or an upload that lies as this one does."""
     array = upload.array if upload is not None and _is_volume(upload.array) else None
+    first: tuple[str, ...]
     sample = key if keys.kind(key) == keys.SAMPLE else ""
     if array is not None and not sample:
-        start, source = Block(tuple(_array(array, "other-array.npy"))), "array"
+        start, first, last = Block(tuple(_array(array, "other-array.npy"))), (), "fitted(array)"
+    elif array is not None:
+        start, last = opened(card, sample, None), "of_frames([image])"
+        first = ("", "", *_frames_fitted(card.preprocessing, "of_frames"), "", "")
     else:
-        start, source = opened(card, sample, None), "[image]"
+        start, first, last = opened(card, sample, None), (), "fitted([image])"
     lines = (line.replace("your-image", "other-image") for line in start.lines)
     said = comment("The other image, prepared in the same way.")
-    return Block((said, *lines, f"other = prepare(fitted({source}))[None]"), (_NUMPY, *start.imports))
+    return Block((said, *first, *lines, f"other = prepare({last})[None]"), (_NUMPY, *start.imports))
 
 
 def shown(steps: Preprocessing, upload: ImageFile | None, number: int) -> Block:
@@ -108,7 +118,7 @@ def with_levels(steps: Preprocessing, lines: Sequence[str]) -> tuple[str, ...]:
         return tuple(lines)
     places = "0, 2, 3" if steps.slices_first else "1, 2, 3"
     if steps.banded:
-        ends = (
+        ends: tuple[str, ...] = (
             f"low, high = (end(x.detach()[0], ({places}), keepdim=True) for end in (torch.amin, torch.amax))",
             *("", ""),
             "def between(levels):  # the smallest and the largest number of each channel",
@@ -148,15 +158,28 @@ def _array_fitted(array: ArrayFile) -> tuple[str, ...]:
     )
 
 
-def _frames_fitted(steps: Preprocessing) -> tuple[str, ...]:
+def _frames_fitted(steps: Preprocessing, name: str = "fitted") -> tuple[str, ...]:
     return (
-        "def fitted(frames):",
+        f"def {name}(frames):",
         f"    at = {_picked('len(frames)')}",
         "    pixels = np.stack([np.asarray(fit(frames[number])) for number in at])",
         f"    pixels = pixels.reshape(*pixels.shape[:3], {len(steps.mean)})"
         + ("[..., ::-1]  # to blue, green, red" if _is_reversed(steps) else ""),
         "    return np.ascontiguousarray(np.moveaxis(pixels, 3, 0)).astype(np.float32) / np.float32(255)",
     )
+
+
+def _frames(upload: ImageFile, steps: Preprocessing) -> Block:
+    """``frames``, all of the file, upright, in grey or in colours."""
+    grey = "L" if len(steps.mean) == 1 else "RGB"
+    lines = (
+        "frames = []",
+        f'for frame in ImageSequence.Iterator(Image.open("your-image.{SUFFIXES[upload.format]}")):',
+        '    frame = ImageOps.exif_transpose(frame).convert("RGBA")  # upright',
+        '    white = Image.new("RGBA", frame.size, "white")  # behind transparent pixels',
+        f'    frames.append(Image.alpha_composite(white, frame).convert("RGB"){"" if grey == "RGB" else _GREY})',
+    )
+    return Block(lines, ("from PIL import Image, ImageOps, ImageSequence",))
 
 
 def _array(file: ArrayFile, name: str) -> list[str]:

@@ -35,6 +35,29 @@ def read(data: bytes) -> Contents:
     return Contents("GIF", width, height, picture=data[:screen] + control + first + b";", frames=frames)
 
 
+def every_frame(data: bytes) -> bytes:
+    """The file with its frames and how they follow one another, and nothing else.
+
+    Raises:
+        ValueError: a frame reaches beyond the first one and the screen.
+    """
+    contents = read(data)
+    at = screen = 13 + _table(data[10])
+    parts = [data[:screen]]
+    while at < len(data) and data[at] in (_EXTENSION, _FRAME):
+        if data[at] == _FRAME:
+            left, top, across, down, flags = struct.unpack_from("<HHHHB", data, at + 1)
+            if left + across > contents.width or top + down > contents.height:
+                raise ValueError("a frame beyond the screen")
+            end = _blocks_end(data, at + 10 + _table(flags) + 1)
+        else:
+            end = _blocks_end(data, at + 2)
+        if data[at] == _FRAME or data[at + 1] == _CONTROL:
+            parts.append(data[at:end])
+        at = end
+    return b"".join((*parts, b";"))
+
+
 def _table(flags: int) -> int:
     """Bytes of the colour table that the flags announce."""
     return 3 << (flags & 7) + 1 if flags & 0x80 else 0

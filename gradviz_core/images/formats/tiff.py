@@ -51,7 +51,16 @@ def read(data: bytes) -> Contents:
     Raises:
         BadImage: pixels stored in a way that is not read, or a limit that is broken.
     """
-    page = directory.read(data)
+    return page_at(data, None)
+
+
+def page_at(data: bytes, start: int | None) -> Contents:
+    """The page whose directory lies at ``start``, the first where that is None; the same as ``read`` of it.
+
+    Raises:
+        BadImage: as ``read`` does.
+    """
+    page = directory.read(data, start)
     if _DNG in page.entries or page.number(_SUBFILE, 0) & 1:
         raise BadImage(
             "The file is a raw photo from a camera, or starts with a small preview. Export it as JPEG or PNG."
@@ -66,7 +75,7 @@ def read(data: bytes) -> Contents:
         width,
         height,
         picture=_first_page(page, inverted),
-        frames=_pages(page),
+        frames=len(_starts(page)),
         orientation=page.number(directory.ORIENTATION, 1),
         profile=page.value(_PROFILE),
         bits=bits,
@@ -141,19 +150,26 @@ def check_strips(page: Directory, width: int, height: int) -> None:
         raise unsupported(f"The TIFF is cut into {strips:,} pieces; the limit is {MOST_STRIPS:,}.")
 
 
-def _pages(page: Directory) -> int:
-    """How many pages are linked, up to ``MOST_PAGES``; a link that leads nowhere or back is the end."""
-    pages, seen = 1, {0}
+def starts(data: bytes) -> list[int | None]:
+    """Where the directory of each page lies, None for the first, up to ``MOST_PAGES``; a link that leads nowhere or
+    back is the end."""
+    return _starts(directory.read(data))
+
+
+def _starts(page: Directory) -> list[int | None]:
+    pages: list[int | None] = [None]
+    seen = {0}
     step = struct.Struct(page.order + "H"), struct.Struct(page.order + "I")
     at = page.following
-    while at not in seen and pages < MOST_PAGES:
+    while at not in seen and len(pages) < MOST_PAGES:
         seen.add(at)
+        start = at
         try:
             (count,) = step[0].unpack_from(page.data, at)
             (at,) = step[1].unpack_from(page.data, at + 2 + 12 * count)
         except struct.error:
             break
-        pages += 1
+        pages.append(start)
     return pages
 
 

@@ -1,0 +1,93 @@
+"""Every page about a model shows one slice of a volume or a clip, or says in one sentence why it cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import gradviz_core as gv
+from gradviz_core.drawing.screen import one_slice
+from gradviz_core.types.cards import Preprocessing
+from pages.shell.answer_cache import answer_cache
+from tests import snippet_runs, volumes
+from tests.opening import SALIENCY, answer_here, chart, errors, opened, texts, values
+from tests.test_pages_compare import COMPARE
+from tests.test_permalinks import BACKWARD, PAGES, PERTURBATION
+
+REFUSED = (COMPARE, PERTURBATION, BACKWARD)
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    answer_cache.clear()
+    answer_here(monkeypatch)
+    yield from snippet_runs.own_store(tmp_path, monkeypatch)
+    answer_cache.clear()
+
+
+def uploaded(steps: Preprocessing) -> tuple[str, str]:
+    shape = (6, 3, 12, 14) if steps.slices_first else (6, 12, 14)
+    return volumes.model(steps), volumes.kept(volumes.numbers(*shape))
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_shows_one_slice_or_says_what_does(page: str) -> None:
+    model, image = uploaded(volumes.OF_CLIPS)
+    app = opened(page, model=model, image=image)
+    if page not in REFUSED:
+        assert errors(app) == []
+        assert app.get("plotly_chart") or page.endswith("doctor.py")
+    else:
+        (said,) = errors(app)
+        assert "this one takes 6 slices" in said
+
+
+@pytest.mark.parametrize("steps", [volumes.OF_VOLUMES, volumes.OF_CLIPS])
+def test_the_slider_shows_another_slice_on_the_same_scale_without_asking_again(
+    steps: Preprocessing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, image = uploaded(steps)
+    gradient = gv.answer(gv.GradientQuestion(model=model, image=image)).gradients[gv.INPUT]
+    every = np.moveaxis(gradient[0], steps.slice_axis - 1, 0)
+    strongest = int(np.square(every).sum((1, 2, 3)).argmax())
+    app = opened(SALIENCY, model=model, image=image)
+    word = "Frame" if steps.slices_first else "Slice"
+    assert any(f"{word} {strongest} of 0 to 5" in text for text in texts(app))
+    np.testing.assert_allclose(values(chart(app, "gradient")), every[strongest].sum(axis=0), rtol=1e-5, atol=1e-9)
+    scale = chart(app, "gradient")["data"][0]["zmax"]
+    asked = answer_here(monkeypatch)
+    other = (strongest + 2) % 6
+    app.slider(key="shown_input_slice").set_value(other).run()
+    assert errors(app) == []
+    assert asked == []
+    assert app.query_params["input_slice"] == [str(other)]
+    np.testing.assert_allclose(values(chart(app, "gradient")), every[other].sum(axis=0), rtol=1e-5, atol=1e-9)
+    assert chart(app, "gradient")["data"][0]["zmax"] == scale
+    assert np.quantile(np.abs(every.sum(axis=1)), 0.99, method="higher") == pytest.approx(scale, rel=1e-5)
+    along = chart(app, "slices")["data"][0]
+    assert along["marker"]["size"].index(13) == other
+
+
+def test_an_address_may_name_a_slice_and_none_that_there_is_not() -> None:
+    model, image = uploaded(volumes.OF_VOLUMES)
+    app = opened(SALIENCY, model=model, image=image, input_slice="2")
+    assert any("Slice 2 of 0 to 5" in text for text in texts(app))
+    (said,) = errors(opened(SALIENCY, model=model, image=image, input_slice="6"))
+    assert "Slice cannot be 6: it must be a whole number from 0 to 5" in said
+
+
+def test_a_still_image_is_said_to_stand_in_every_slice() -> None:
+    app = opened(SALIENCY, model=volumes.model(volumes.OF_CLIPS), image="sample/star")
+    assert errors(app) == []
+    assert any("this one picture stands in each of them" in text for text in texts(app))
+
+
+def test_the_slice_where_the_map_is_zero_everywhere_is_the_middle_one() -> None:
+    model, image = uploaded(volumes.OF_VOLUMES)
+    answer = gv.answer(gv.GradientQuestion(model=model, image=image))
+    flat = {name: 0 * array if name.startswith("gradient/") else array for name, array in answer.arrays.items()}
+    assert one_slice.strongest(replace(answer, arrays=flat), volumes.OF_VOLUMES) == 3
