@@ -174,10 +174,9 @@ def _checked_shape(meta: TensorMeta) -> tuple[int | None, ...]:
     in_words = " x ".join("any" if size is None else str(size) for size in shape) or "a single number"
     if not proposals(shape) or 0 in shape:
         raise BadModel(
-            f"The model's input is {in_words}; GradViz supports image models, whose input is batch x channels x "
-            f"height x width with 1 to {MOST_BANDS} channels, and models of volumes and clips, with one axis more: "
-            f"batch x channels x slices x height x width, or batch x slices x channels x height x width, with up to "
-            f"{MOST_SLICES} slices. Export a wrapper that takes such an input."
+            f"The model's input is {in_words}; GradViz supports batch x channels x height x width with 1 to "
+            f"{MOST_BANDS} channels, and volumes and clips with one axis more, of up to {MOST_SLICES} slices, beside "
+            "the channels. Export a wrapper that takes such an input."
         )
     if shape[0] not in (None, 1):
         raise BadModel(
