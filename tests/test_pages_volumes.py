@@ -13,6 +13,7 @@ import gradviz_core as gv
 from gradviz_core.drawing.screen import one_slice
 from gradviz_core.types.cards import Preprocessing
 from pages.shell.answer_cache import answer_cache
+from pages.shell.words import plain
 from tests import snippet_runs, volumes
 from tests.opening import SALIENCY, answer_here, chart, errors, opened, texts, values
 from tests.test_pages_compare import COMPARE
@@ -64,7 +65,7 @@ def test_the_slider_shows_another_slice_on_the_same_scale_without_asking_again(
     app.slider(key="shown_input_slice").set_value(other).run()
     assert errors(app) == []
     assert asked == []
-    assert app.query_params["input_slice"] == [str(other)]
+    assert app.query_params["input_slice"] in (str(other), [str(other)])
     np.testing.assert_allclose(values(chart(app, "gradient")), every[other].sum(axis=0), rtol=1e-5, atol=1e-9)
     assert chart(app, "gradient")["data"][0]["zmax"] == scale
     assert np.quantile(np.abs(every.sum(axis=1)), 0.99, method="higher") == pytest.approx(scale, rel=1e-5)
@@ -77,7 +78,7 @@ def test_an_address_may_name_a_slice_and_none_that_there_is_not() -> None:
     app = opened(SALIENCY, model=model, image=image, input_slice="2")
     assert any("Slice 2 of 0 to 5" in text for text in texts(app))
     (said,) = errors(opened(SALIENCY, model=model, image=image, input_slice="6"))
-    assert "Slice cannot be 6: it must be a whole number from 0 to 5" in said
+    assert plain("Slice cannot be 6: it must be a whole number from 0 to 5") in said
 
 
 def test_a_still_image_is_said_to_stand_in_every_slice() -> None:
