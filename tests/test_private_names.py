@@ -185,9 +185,11 @@ WITHOUT_TORCHS = '''
 import importlib, os, pkgutil, sys
 import torch
 from torch import nn
+from torch._subclasses.fake_tensor import FakeTensorMode
 from gradviz_core.tracing import torch_private
 from gradviz_core.tracing.torch_private import names
 
+FakeTensorMode()  # imports much of torch, here once and not in each process
 asked, found = set(), names.found
 names.found = lambda module, name: (asked.add((module, name)), found(module, name))[1]
 files = [file.name for file in pkgutil.iter_modules(torch_private.__path__) if file.name != "names"]
