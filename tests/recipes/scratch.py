@@ -15,6 +15,8 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 COPIED = ("app.py", "navigation.py", "pyproject.toml", "assets", "docs", "gradviz_core", "pages", "scripts", "tests")
+LEFT_OUT = shutil.ignore_patterns("golden", "*.pyc.*")
+"""Bytecode is copied, so that no process has to compile all of it anew, but for what is being written."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,8 @@ class Scratch:
 
     def changed(self) -> set[str]:
         """Files that differ from the repository's, or that it does not have."""
-        names = (path.relative_to(self.folder) for path in self.folder.rglob("*") if path.is_file())
+        files = (path for path in self.folder.rglob("*") if path.is_file() and path.suffix != ".pyc")
+        names = (path.relative_to(self.folder) for path in files)
         return {name.as_posix() for name in names if not _same(self.folder / name, ROOT / name)}
 
 
@@ -62,7 +65,7 @@ def copied(folder: Path) -> Scratch:
     folder.mkdir()
     for name in COPIED:
         if (ROOT / name).is_dir():
-            shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "golden"))
+            shutil.copytree(ROOT / name, folder / name, ignore=LEFT_OUT)
         else:
             shutil.copy2(ROOT / name, folder / name)
     return Scratch(folder)
