@@ -4,7 +4,7 @@ each page, while it is open for that, is drawn in both themes and can be used by
 from __future__ import annotations
 
 from importlib.resources import files
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -14,7 +14,7 @@ from pages.shell import check
 from tests.browser import seeing, streamlit_ids
 from tests.browser.conftest import Server, tab
 from tests.browser.reaching import passed_over
-from tests.browser.test_pages_in_a_browser import PAGES, WIDE, check_pictures
+from tests.browser.test_pages_in_a_browser import PAGES, WIDE, check_marked, check_pictures
 
 pytestmark = pytest.mark.browser
 
@@ -29,6 +29,8 @@ COLOURS = {
     "runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]},
     "resultTypes": ["violations"],
 }
+BACKGROUNDS = {"light": "rgb(252, 252, 251)", "dark": "rgb(20, 23, 26)"}
+"""Those of ``.streamlit/config.toml``."""
 STREAMLIT = {
     "list": streamlit_ids.filled("$SIDEBAR_NAV_ITEMS"),
     "listitem": streamlit_ids.filled("$SIDEBAR_NAV_ITEMS li"),
@@ -61,50 +63,64 @@ def _is_streamlits(page: Page, rule: str, target: list[Any]) -> bool:
     return bool(page.evaluate("([at, rule]) => document.querySelector(at).matches(rule)", [target[0], STREAMLIT[rule]]))
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def violations_in_both(page: Page) -> list[str]:
+    """What is found in the light theme and in the dark one, to which an open page changes over, and back again."""
+    found = violations(page)
+    _in_colours(page, "dark")
+    found += violations(page, dark=True)
+    _in_colours(page, "light")
+    return found
+
+
+def _in_colours(page: Page, scheme: Literal["dark", "light"]) -> None:
+    page.emulate_media(color_scheme=scheme)
+    expect(page.get_by_test_id(streamlit_ids.APP)).to_have_css("background-color", BACKGROUNDS[scheme])
+    _settled(page)
+
+
 @pytest.mark.parametrize("path", contents.pages())
 def test_axe_finds_nothing_pictures_have_words_and_tab_reaches_whatever_can_be_used(
-    visited: Server, browser: Browser, path: str, dark: bool
+    visited: Server, browser: Browser, path: str
 ) -> None:
-    with tab(browser, dark=dark, width=WIDE) as page:
+    with tab(browser, width=WIDE) as page:
         _open(page, visited.address(f"{path}?{CHOICES}"))
-        assert violations(page, dark=dark) == []
+        assert violations_in_both(page) == []
         if path in PAGES:
             check_pictures(page, PAGES[path][1], WIDE)
-        if not dark:
-            assert passed_over(page) == {}
+        assert passed_over(page) == {}
+        if contents.pages()[path].listed:
+            check_marked(page, contents.pages()[path].title)
 
 
 def _open(page: Page, address: str) -> None:
     page.goto(address)
     expect(page.get_by_role("heading", level=1)).to_be_visible(timeout=60_000)
+    _settled(page)
+
+
+def _settled(page: Page) -> None:
     seeing.wait(page)
     expect(page.locator("[data-stale=true]")).to_have_count(0, timeout=60_000)
     expect(page.locator(".st-key-unseen")).to_have_css("display", "none", timeout=60_000)  # styles arrive by themselves
     expect(page.get_by_text(check.PENDING)).to_have_count(0, timeout=60_000)  # its words are replaced by others
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize(
     "address", ["lessons?lesson=missing-gradients&guess=0", "doctor?check=1", "neurons?site=nowhere"]
 )
-def test_axe_finds_nothing_in_an_answer_a_result_and_an_error(
-    visited: Server, browser: Browser, address: str, dark: bool
-) -> None:
-    with tab(browser, dark=dark) as page:
-        _open(page, visited.address(f"{address}&{CHOICES}"))
-        assert violations(page, dark=dark) == []
+def test_axe_finds_nothing_in_an_answer_a_result_and_an_error(visited: Server, page: Page, address: str) -> None:
+    _open(page, visited.address(f"{address}&{CHOICES}"))
+    assert violations_in_both(page) == []
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_axe_finds_nothing_in_what_opens(visited: Server, browser: Browser, dark: bool) -> None:
-    with tab(browser, dark=dark) as page:
-        _open(page, visited.address(f"?{CHOICES}"))
-        for opens in ("PyTorch", "Upload an image", "Bring your own model"):
-            page.get_by_role("button", name=opens).first.click()
-            opened = page.locator(streamlit_ids.filled("[role=dialog], $POPOVER_BODY"))
-            expect(opened.first).to_be_visible()
-            seeing.wait(page)
-            assert violations(page, dark=dark) == [], opens
-            page.keyboard.press("Escape")
-            expect(opened).to_have_count(0)
+def test_axe_finds_nothing_in_what_opens(visited: Server, page: Page) -> None:
+    _open(page, visited.address(f"?{CHOICES}"))
+    for opens in ("PyTorch", "Upload an image", "Bring your own model"):
+        page.get_by_role("button", name=opens).first.click()
+        opened = page.locator(streamlit_ids.filled("[role=dialog], $POPOVER_BODY"))
+        expect(opened.first).to_be_visible()
+        seeing.wait(page)
+        assert violations_in_both(page) == [], opens
+        expect(opened.first).to_be_visible()
+        page.keyboard.press("Escape")
+        expect(opened).to_have_count(0)
