@@ -92,3 +92,12 @@ def test_the_slice_where_the_map_is_zero_everywhere_is_the_middle_one() -> None:
     answer = gv.answer(gv.GradientQuestion(model=model, image=image))
     flat = {name: 0 * array if name.startswith("gradient/") else array for name, array in answer.arrays.items()}
     assert one_slice.strongest(replace(answer, arrays=flat), volumes.OF_VOLUMES) == 3
+
+
+def test_a_map_of_slices_is_refused_beside_one_of_a_picture() -> None:
+    model, image = uploaded(volumes.OF_VOLUMES)
+    app = opened(
+        COMPARE, model="preset/shapes-cnn", image="sample/star", model2=model, image2=image, method2="gradient"
+    )
+    (said,) = errors(app)
+    assert "Compare shows models that take one picture" in said

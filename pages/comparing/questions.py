@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from gradviz_core.drawing import compared
 from gradviz_core.drawing.compared import Compared
 from gradviz_core.drawing.screen.seen import seen as seen_in
+from gradviz_core.errors import QuestionError
 from gradviz_core.types import (
     INPUT,
     GradientAnswer,
@@ -82,7 +83,10 @@ def survey(texts: Texts, choice: ScoredChoice) -> SurveyAnswer:
     model, image = texts.model or choice.model, texts.image or choice.image
     if (model, image) == (choice.model, choice.image):
         return choice.survey
-    return asking.ask(SurveyQuestion(model=model, image=image, seed=choice.draw), "Loading the model and the image …")
+    found = asking.ask(SurveyQuestion(model=model, image=image, seed=choice.draw), "Loading the model and the image …")
+    if slices := found.card.preprocessing.slices:
+        raise QuestionError(f"Compare shows models that take one picture, and this one takes {slices} slices.")
+    return found
 
 
 def question(slot: int, letter: str, texts: Texts, choice: ScoredChoice, there: SurveyAnswer) -> Asked:

@@ -26,7 +26,10 @@ _OF_THE_SIDEBAR = (("model",), ("image",), ("target", "scale"))
 
 def button(choice: ScoredChoice, method: str, options: str, layer: str = "", view: str = "") -> None:
     """The button that takes the picture. ``options`` names the choice of the page that holds the method's options,
-    ``layer`` the layer output, ``view`` is how channels become one number, where that is chosen."""
+    ``layer`` the layer output, ``view`` is how channels become one number, where that is chosen. None where the model
+    takes slices, which are not compared."""
+    if choice.survey.card.preprocessing.slices:
+        return
     texts = sidebar(choice, Texts(method, address.kept([options])[options], layer))
     there = slots.chosen(choice.survey) if slots.is_said() else {}
     with choice.tools.popover("Compare", icon=":material/compare:", key=KEY):

@@ -120,7 +120,7 @@ with one_sentence():
         whole=answer.question == question,
         steps=steps,
     )
-    offered, later = trust.planned(tested)
+    offered, later = (download_menu.NOTHING, ()) if steps.slices else trust.planned(tested)
     taking.button(choice, method, "options", view="" if view.each_channel else view.address)
     download_menu.menu(choice, drawn, answer, "saliency", checked, also=offered)
     target = answer.target if snippets.asks_elsewhere(method) else choice.target
@@ -155,4 +155,7 @@ with one_sentence():
         programs["Classes"] = lambda at: snippets.classes(at, classes, choice.output.head)
     rooms = code.panel(choice, programs, later, at=slices.number(answer))
     with trusted:  # last, because it asks and waits
-        trust.draw(tested, rooms)
+        if steps.slices:
+            st.caption("“Can I trust this?” tests maps of one picture, and this model takes several slices.")
+        else:
+            trust.draw(tested, rooms)

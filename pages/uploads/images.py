@@ -141,10 +141,10 @@ def _note(card: ImageCard, model: str) -> str:
 
 
 def remember(key: str, pixels: Pixels) -> bool:
-    """Give an upload its thumbnail: what the network sees of it. True where it had none."""
+    """Give an upload its thumbnail: what the network sees of it, of slices the middle one. True where it had none."""
     new = uploaded.is_key(key) and key not in _pictures()
     if new:
-        _pictures()[key] = small(pixels)
+        _pictures()[key] = small(pixels if pixels.ndim == 3 else pixels[len(pixels) // 2])
         if len(_pictures()) > MOST_UPLOADS:
             del _pictures()[next(iter(_pictures()))]
     return new
