@@ -334,3 +334,24 @@ def test_a_file_that_ends_before_its_last_frame_is_refused() -> None:
 
 def kept_slices(data: bytes) -> object:
     return images.load_slices(f"upload/{store.here().put(data)}", volumes.OF_CLIPS)
+
+
+# ------------------------------------------------------------------------------------------------------ other questions
+
+
+@pytest.mark.parametrize("steps", [volumes.OF_VOLUMES, volumes.OF_CLIPS])
+def test_other_questions_are_answered_with_the_whole_input(steps: Preprocessing) -> None:
+    array = volumes.numbers(6, 3, 12, 14) if steps.slices_first else volumes.numbers()
+    model, image = volumes.model(steps), volumes.kept(array)
+    site = gv.Site("relu")
+    proof = gv.answer(gv.ProofQuestion(model=model, image=image))
+    assert proof.proof.outcome in ("agrees", "at a kink", "kinks"), proof.proof.verdict
+    same = gv.answer(gv.RandomisedQuestion(model=model, image=image))
+    assert same.attribution.shape == steps.input_shape
+    assert tuple(same.arrays["similarity"][:2]) == (1.0, 1.0)
+    path = gv.answer(gv.PathQuestion(model=model, image=image))
+    assert path.arrays["added"].shape[1:] == steps.input_shape[1:]
+    units = gv.answer(gv.UnitsQuestion(model=model, image=image, site=site, place=(2, 3, 4), count=2))
+    assert units.arrays["gradients"].shape == (2, *steps.input_shape[1:])
+    rows = gv.answer(gv.JacobianQuestion(model=model, image=image, of=gv.OUTPUT, rows=(0, 2)))
+    assert rows.arrays["row_norms"].shape == (2,)
