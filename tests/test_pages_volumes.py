@@ -101,3 +101,12 @@ def test_a_map_of_slices_is_refused_beside_one_of_a_picture() -> None:
     )
     (said,) = errors(app)
     assert "Compare shows models that take one picture" in said
+
+
+def test_methods_of_one_picture_are_not_offered_and_an_address_that_names_one_gets_a_sentence() -> None:
+    model, image = uploaded(volumes.OF_VOLUMES)
+    offered = opened(SALIENCY, model=model, image=image).selectbox(key="shown_method").options
+    assert "Integrated gradients" in offered
+    assert not {"Occlusion", "RISE", "FullGrad"} & set(offered)
+    (said,) = errors(opened(SALIENCY, model=model, image=image, method="occlusion"))
+    assert plain("Occlusion works on the rows and columns of one picture, and this model takes 6 slices") in said

@@ -16,6 +16,12 @@ _ALONG = HowToRead(
 )
 
 
+_NUMBERS = (
+    "number: pixel / 255 of a picture or of whole numbers of 8 bits, else as it is in the array",
+    "an array is drawn from the 2nd percentile of all its numbers to the 98th",
+)
+
+
 def word(steps: Preprocessing) -> str:
     """What one is called: a frame where they come before the channels, as in clips."""
     return "frame" if steps.slices_first else "slice"
@@ -29,10 +35,9 @@ def seen(steps: Preprocessing) -> Caption:
     size = f"{steps.slices} {word(steps)}s of {steps.size[0]}×{steps.size[1]}, {channels}"
     axes = "(1, T, C, H, W): frames first" if steps.slices_first else "(1, C, D, H, W): channels first"
     return Caption(
-        f"One {word(steps)} as the network sees it. Of an array without whole numbers of 8 bits, grey and colours run "
-        "from the 2nd percentile of all its numbers to the 98th.",
+        f"One {word(steps)} as the network sees it.",
         r"x = (\text{number} - \mu)/\sigma",
-        (size, axes, *of_pictures.facts[1:], "number: pixel / 255 of a picture, or as it is in an array"),
+        (size, axes, *of_pictures.facts[1:], *_NUMBERS),
         how_to_read.NETWORK_SEES,
     )
 

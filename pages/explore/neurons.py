@@ -1,6 +1,5 @@
 """Neurons: one unit inside the model, its activation, and how it changes with each pixel."""
 
-from contextlib import nullcontext
 from dataclasses import replace
 
 import streamlit as st
@@ -36,6 +35,7 @@ with one_sentence():
         strongest = ask(asked, "Finding the strongest channels here …")
         with number:
             channel = sites.choose_channel(info, int(strongest.arrays["channels"][0]))
+        slice_room = st.container(width="content")
     sites.note_if_flat(info)
 
     unit = units.unit(info, channel, place)
@@ -46,7 +46,7 @@ with one_sentence():
         look,
     )
     steps = choice.survey.card.preprocessing
-    with panel.controls("slice_controls") if steps.slices else nullcontext():
+    with slice_room:
         answer = slices.choose(answer, steps)
     at_slice = slices.number(answer)
     maps = site_maps(answer.arrays, info.site, look, info.shape)
@@ -94,6 +94,8 @@ with one_sentence():
     if at_slice is not None:
         strongest = one_slice.sliced(strongest, steps, at_slice)
     gallery = units.gallery(strongest, info, place, channel, answer.receptive_field, choice.survey.card.preprocessing)
+    if at_slice is not None:
+        gallery = replace(gallery, caption=slices.prefixed(gallery.caption, answer, steps))
     panel.picture(gallery, "gallery")
     called = {"gallery": f"strongest {captions.channel_word(info)}s"}
     if other:

@@ -1,12 +1,11 @@
 """Input saliency: how a score changes with each pixel."""
 
-from contextlib import nullcontext
 from dataclasses import replace
 from typing import cast
 
 import streamlit as st
 
-from gradviz_core.drawing import bars, captions, figures, method_words, snippets
+from gradviz_core.drawing import bars, captions, figures, method_words, slice_words, snippets
 from gradviz_core.drawing.screen.arrays import blocks_of
 from gradviz_core.drawing.screen.seen import seen as seen_in
 from gradviz_core.types import GradientQuestion
@@ -33,6 +32,7 @@ with one_sentence():
         view = VIEWS[0] if of_patches else saliency.view()
         options = saliency.options(method, naming.names(choice))
         opacity = 100 if view.each_channel else saliency.opacity(60 if of_patches else 100)
+        at_slice = st.container(width="content")
 
     question = GradientQuestion(
         model=choice.model,
@@ -46,7 +46,7 @@ with one_sentence():
     look = Look(reduction=view.name, pixel=pixel.wanted(size))
     steps = choice.survey.card.preprocessing
     answer = rows.ask(question, "Computing the map …", look, size, slices.values(steps))
-    with panel.controls("slice_controls") if steps.slices else nullcontext():
+    with at_slice:
         answer = slices.choose(answer, steps)
     options = answer.question.options
     gradient, image = saliency.drawn_array(answer), seen_in(answer.arrays)
@@ -87,13 +87,11 @@ with one_sentence():
     with st.container() if channels_below else columns[-1]:
         panel.picture(shown, "gradient", checked=checked, below=lambda: rows.below(question, answer, gradient.total))
     slices.draw_norms(gradient, answer, steps, METHODS[method].in_text, saliency.unit_of(answer, steps))
-    length = (f"L2 norm of {METHODS[method].in_text}", captions.number_text(gradient.length))
+    over = f" in all {steps.slices} {slice_words.word(steps)}s" if steps.slices else ""
+    length = (f"L2 norm of {METHODS[method].in_text}{over}", captions.number_text(gradient.length))
+    largest = f"largest in this {slice_words.word(steps)} at" if steps.slices else "largest at"
     facts.line(
-        *(
-            over_patches.facts_of(answer)
-            if of_patches
-            else (length, ("largest at", saliency.peak(gradient, view, names)))
-        )
+        *(over_patches.facts_of(answer) if of_patches else (length, (largest, saliency.peak(gradient, view, names))))
     )
     facts.notes(answer.notes)
 

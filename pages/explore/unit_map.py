@@ -15,7 +15,7 @@ from gradviz_core.types.looks import Look
 from gradviz_core.types.methods import METHODS, PLAIN, OptionValues, offered_at
 from gradviz_core.types.views import VIEWS
 from pages.methods import naming
-from pages.shell import controls, download_menu, panel, rows, saliency, sites, slices, widgets
+from pages.shell import address, controls, download_menu, panel, rows, saliency, sites, slices, widgets
 from pages.shell.choice import Choice
 from pages.shell.parameters import Parameter
 
@@ -58,7 +58,8 @@ def choose(choice: Choice) -> tuple[str, OptionValues]:
     Raises:
         NoSuchChoice: the address names a method or an option that does not exist.
     """
-    known = offered_at("input")
+    chosen = address.read("unit_method", PLAIN)
+    known = slices.offered(offered_at("input"), choice.survey.card.preprocessing, chosen, "unit_method")
     meaning = "\n\n".join(f"**{card.name}**: {card.shows}" for card in known.values())
     with st.container(width=190):
         method = widgets.listed("Method", "unit_method", {name: card.name for name, card in known.items()}, meaning)

@@ -27,7 +27,7 @@ from gradviz_core.types import (
 from gradviz_core.types.cards import Preprocessing
 from gradviz_core.types.methods import PLAIN, OptionValues, card_of, offered_at
 from gradviz_core.types.views import VIEWS, View
-from pages.shell import address, controls, panel, widgets
+from pages.shell import address, controls, panel, slices, widgets
 from pages.shell import pixel as pixel_parts
 from pages.shell.clicks import Click
 from pages.shell.panel import Picture
@@ -56,6 +56,7 @@ def method(survey: SurveyAnswer) -> MethodName:
     over_attention = offered_at("attention")
     known = offered_at("input") | (over_attention if survey.attends else {})
     chosen = address.read("method", PLAIN)
+    known = slices.offered(known, survey.card.preprocessing, chosen, "method")
     card = known.get(chosen, known[PLAIN])
     meaning = f"**{card.name}**: {card.shows}\n\nIt does not show {card.limits[0].lower()}{card.limits[1:]}"
     with st.container(width=190):

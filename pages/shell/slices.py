@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 
 from gradviz_core.drawing import captions, figures, slice_words
@@ -10,6 +11,7 @@ from gradviz_core.drawing.captions import Caption
 from gradviz_core.drawing.screen import OverInput, one_slice
 from gradviz_core.types import GradientAnswer, SurveyAnswer
 from gradviz_core.types.cards import Preprocessing
+from gradviz_core.types.method_cards import MethodCard
 from pages.shell import address, panel, widgets
 from pages.shell.clicks import Click
 from pages.shell.panel import Picture
@@ -37,6 +39,21 @@ def beside(steps: Preprocessing) -> Caption:
     caption = slice_words.seen(steps)
     middle = f"{slice_words.named(steps, steps.slices // 2)}, the middle one"
     return replace(caption, sentence=f"{middle}. {caption.sentence}")
+
+
+def offered(known: Mapping[str, MethodCard], steps: Preprocessing, chosen: str, name: str) -> dict[str, MethodCard]:
+    """Those of the methods that are defined for what the model takes.
+
+    Raises:
+        NoSuchChoice: the ``chosen`` one is not; ``name`` is that of the choice.
+    """
+    if steps.slices and chosen in known and known[chosen].one_picture:
+        raise address.NoSuchChoice(
+            f"{known[chosen].name} works on the rows and columns of one picture, and this model takes {steps.slices} "
+            f"{slice_words.word(steps)}s. Choose another method, such as the gradient or integrated gradients.",
+            name,
+        )
+    return {each: card for each, card in known.items() if not (steps.slices and card.one_picture)}
 
 
 def choose(answer: GradientAnswer, steps: Preprocessing) -> GradientAnswer:
@@ -73,7 +90,7 @@ def draw_norms(gradient: OverInput, shown: GradientAnswer, steps: Preprocessing,
     word = slice_words.word(steps)
     names = [f"{word} {each}" for each in range(steps.slices)]
     along = f"{word}s 0 to {steps.slices - 1}"
-    figure = figures.strip(names, gradient.norms, unit=unit, chosen=at, height=150, along=along)
+    figure = figures.strip(names, gradient.norms, unit="L2 norm", chosen=at, height=170, along=along)
     panel.picture(Picture(figure, slice_words.along(steps, in_text, unit), _choose), "slices")
 
 
@@ -84,8 +101,14 @@ def _choose(click: Click) -> None:
 def named(caption: Caption, shown: GradientAnswer, steps: Preprocessing) -> Caption:
     """The caption of a picture of one slice, which says which it is and that all are on one scale; unchanged where the
     model takes one picture."""
-    at = number(shown)
-    if at is None:
+    if number(shown) is None:
         return caption
     facts = tuple(filter(None, (*caption.facts, slice_words.scale(steps))))
-    return replace(caption, sentence=f"{slice_words.named(steps, at)}. {caption.sentence}", facts=facts)
+    return replace(prefixed(caption, shown, steps), facts=facts)
+
+
+def prefixed(caption: Caption, shown: GradientAnswer, steps: Preprocessing) -> Caption:
+    """The caption, which says which slice it is."""
+    at = number(shown)
+    assert at is not None, "it shows a slice"
+    return replace(caption, sentence=f"{slice_words.named(steps, at)}. {caption.sentence}")
