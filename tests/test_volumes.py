@@ -14,10 +14,14 @@ from torch import Tensor, nn
 
 import gradviz_core as gv
 from gradviz_core import images
+from gradviz_core.drawing import screen
+from gradviz_core.drawing.screen import one_slice
+from gradviz_core.drawing.screen.arrays import MARK
 from gradviz_core.errors import BadImage, BadModel, QuestionError
 from gradviz_core.images import volumes as made
 from gradviz_core.types.cards import ArrayFile, ImageFile, Preprocessing
 from gradviz_core.types.input_shapes import proposals
+from gradviz_core.types.looks import Look
 from gradviz_core.types.methods import METHODS
 from gradviz_core.uploads import model_files, store
 from tests import snippet_runs, volumes
@@ -355,3 +359,21 @@ def test_other_questions_are_answered_with_the_whole_input(steps: Preprocessing)
     assert units.arrays["gradients"].shape == (2, *steps.input_shape[1:])
     rows = gv.answer(gv.JacobianQuestion(model=model, image=image, of=gv.OUTPUT, rows=(0, 2)))
     assert rows.arrays["row_norms"].shape == (2,)
+
+
+def test_of_a_large_answer_the_pictures_and_one_array_travel(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, image = volumes.model(), volumes.kept(volumes.numbers())
+    answer = gv.answer(gv.GradientQuestion(model=model, image=image))
+    assert screen.fit(answer, Look()) is answer
+    monkeypatch.setattr(screen, "MOST_BYTES", 8_000)
+    fitted = screen.fit(answer, Look())
+    assert set(fitted.arrays) == {"pixels", f"gradient/{gv.INPUT}", MARK}
+    np.testing.assert_array_equal(fitted.arrays[f"gradient/{gv.INPUT}"], answer.gradients[gv.INPUT])
+    assert one_slice.strongest(fitted, volumes.OF_VOLUMES) == one_slice.strongest(answer, volumes.OF_VOLUMES)
+
+
+def test_the_gradients_of_units_travel_together() -> None:
+    assert screen.units_of_slices(volumes.OF_VOLUMES) == 6
+    large = replace(volumes.OF_CLIPS, size=(224, 224), slices=16)
+    assert screen.units_of_slices(large) == 2
+    assert screen.units_of_slices(replace(large, slices=0, slices_first=False)) == 0

@@ -72,7 +72,8 @@ def why_zero(answer: GradientAnswer, gradient: OverInput) -> tuple[str, ...]:
 
 def question(choice: Choice, info: SiteInfo, place: Place) -> UnitsQuestion:
     """The question of the strongest channels at a position: as many as the answer can hold."""
-    rows, columns = seen_in(choice.survey.arrays).size
+    steps = choice.survey.card.preprocessing
+    of_slices = screen.units_of_slices(steps)
     return UnitsQuestion(
         model=choice.model,
         image=choice.image,
@@ -80,7 +81,7 @@ def question(choice: Choice, info: SiteInfo, place: Place) -> UnitsQuestion:
         place=place.index,
         axis=info.axis,
         seed=choice.draw,
-        count=screen.units_within(rows, columns),
+        count=of_slices or screen.units_within(*seen_in(choice.survey.arrays).size),
     )
 
 

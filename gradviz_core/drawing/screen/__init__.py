@@ -12,6 +12,7 @@ library and for downloads.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -44,6 +45,7 @@ from gradviz_core.types import (
     UnitsAnswer,
 )
 from gradviz_core.types.blocks import MOST_WHOLE, of_largest, side, taken
+from gradviz_core.types.cards import Preprocessing
 from gradviz_core.types.looks import Look
 from gradviz_core.types.methods import METHODS
 
@@ -78,6 +80,11 @@ def units_within(rows: int, columns: int) -> int:
     """How many units' gradients by an input of that size, in three channels, are asked for together: six, or as many
     as an answer about an upload may hold."""
     return max(1, min(6, MOST_WHOLE // (3 * 4 * rows * columns)))
+
+
+def units_of_slices(steps: Preprocessing) -> int:
+    """The same of a volume or a clip, whose gradients travel whole; 0 where the model takes one picture."""
+    return max(1, min(6, MOST_BYTES // (4 * math.prod(steps.input_shape)))) if steps.slices else 0
 
 
 def takes_parts(rows: int, columns: int, *, squares: bool, values: int | None = None) -> bool:
