@@ -29,17 +29,22 @@ def word(steps: Preprocessing) -> str:
 
 def seen(steps: Preprocessing) -> Caption:
     """Under the picture of one of them as the network sees it."""
+    return Caption(
+        f"One {word(steps)} as the network sees it.",
+        r"x = (\text{number} - \mu)/\sigma",
+        (*facts(steps), *_NUMBERS),
+        how_to_read.NETWORK_SEES,
+    )
+
+
+def facts(steps: Preprocessing) -> tuple[str, ...]:
+    """How many there are and how large, in which order their axes lie, and how each is prepared."""
     of_pictures = captions.seen(replace(steps, slices=0, slices_first=False))
     count = len(steps.mean)
     channels = {1: "grey", 3: "RGB"}.get(count, f"{count} channels")
     size = f"{steps.slices} {word(steps)}s of {steps.size[0]}×{steps.size[1]}, {channels}"
-    axes = "(1, T, C, H, W): frames first" if steps.slices_first else "(1, C, D, H, W): channels first"
-    return Caption(
-        f"One {word(steps)} as the network sees it.",
-        r"x = (\text{number} - \mu)/\sigma",
-        (size, axes, *of_pictures.facts[1:], *_NUMBERS),
-        how_to_read.NETWORK_SEES,
-    )
+    axes = "frames before channels" if steps.slices_first else "channels before slices"
+    return (size, axes, *of_pictures.facts[1:])
 
 
 def guessed(steps: Preprocessing) -> str:

@@ -32,8 +32,8 @@ _FITS = {_CROP: "Cut the centre", _SQUEEZE: "Squeeze"}
 
 def facts(made: Preprocessing) -> tuple[str, ...]:
     """Each step in words; what they mean stands under the picture."""
-    seen = slice_words.seen if made.slices else captions.seen
-    return (*(fact.partition(":")[0] for fact in seen(made).facts), f"{made.interpolation} interpolation")
+    said = slice_words.facts(made) if made.slices else captions.seen(made).facts
+    return (*(fact.partition(":")[0] for fact in said), f"{made.interpolation} interpolation")
 
 
 def form(start: Preprocessing, fixed: tuple[int | None, int | None], name: str) -> Preprocessing:
