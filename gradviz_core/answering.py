@@ -26,6 +26,7 @@ from gradviz_core.types import (
     INPUT,
     AboutAModel,
     Answer,
+    ModelCard,
     ProofAnswer,
     ProofQuestion,
     Question,
@@ -62,6 +63,14 @@ class Answerer:
     def warm_up(self) -> None:
         """Do in advance the work that the first question about an upload would wait for."""
         model_files.get_ready()
+
+    def card(self, model: str) -> ModelCard:
+        """What is known of a model, which is loaded for it and stays in memory.
+
+        Raises:
+            UnknownModel, WeightsMissing, BadModel: as ``load`` does.
+        """
+        return self._models.get(model, self.device).card
 
     def answer(self, question: Question[A], told_to_stop: Callable[[], bool] | None = None) -> A:
         """The answer, computed on this answerer's device, or on the CPU with a note when that runs out of memory.

@@ -16,8 +16,8 @@ from gradviz_core.benchmark import bench, cells, chart, pictures, report, result
 from gradviz_core.benchmark.maps import Picture, marks
 from gradviz_core.benchmark.progress import Bar, line_of
 from gradviz_core.benchmark.running import PRESETS, SHORTCUT
+from gradviz_core.commands.main import main
 from gradviz_core.scenes import scenes
-from gradviz_core.serving import command
 from gradviz_core.types import INPUT, Site
 from gradviz_core.types.methods import METHODS
 
@@ -177,7 +177,7 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> tuple[results.Results, 
         patch.setattr(results, "FILE", folder / "methods" / "benchmark.json")
         patch.setattr("sys.stdout", out)
         words = "bench-methods --scenes 2 --grids 1 --preset preset/shapes-cnn --preset preset/shapes-vit --method "
-        status = command.main([*words.split(), "gradient", "--method", "grad_cam", "--method", "chefer", "--write"])
+        status = main([*words.split(), "gradient", "--method", "grad_cam", "--method", "chefer", "--write"])
         text, found = out.getvalue(), results.read(folder / "methods" / "benchmark.json")
     assert status == 0
     assert (folder / "methods" / "benchmark.svg").read_text(encoding="utf-8") == chart.svg(found)
@@ -215,7 +215,7 @@ def test_the_figure_has_a_mark_for_each_method_of_each_preset(printed: tuple[res
 @pytest.mark.parametrize("words", ["--scenes 0", "--scenes x", "--grids 1001", "--method none", "--preset digits-cnn"])
 def test_what_cannot_be_measured_is_refused(words: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        command.main(["bench-methods", *words.split()])
+        main(["bench-methods", *words.split()])
     assert words.split()[1] in capsys.readouterr().err
 
 
@@ -223,7 +223,7 @@ def test_without_the_source_nothing_is_measured_to_be_written(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(bench, "SCRIPT", Path("/none"))
-    assert command.main(["bench-methods", "--write"]) == 1
+    assert main(["bench-methods", "--write"]) == 1
     assert "without --write" in capsys.readouterr().err
 
 

@@ -41,7 +41,8 @@ WINGS: dict[str, str] = {
     "benchmark": "version errors folders types tracing images answers scenes",
     "answering": "errors memory settings types tracing uploads doctor answers",
     "compute": "errors folders memory settings types text models uploads images answering drawing.screen",
-    "serving": "version errors folders settings types text doctor.verdicts compute benchmark.bench",
+    "serving": "version errors folders settings types text doctor.verdicts compute",
+    "commands": "version errors folders settings types text drawing models uploads images answering compute benchmark.bench",
     "__init__": "version errors types tracing models images methods doctor answers drawing answering",
 }
 """The files and wings of gradviz_core, and what each may import: only what stands before it, so there is no circle.
@@ -67,10 +68,23 @@ MOST_AT_THE_ROOT = 8
 """Files directly in gradviz_core."""
 
 TORCH_FREE = (
-    *("__init__", "version", "errors", "folders", "memory", "settings", "types", "text", "drawing", "story", "serving"),
+    *(
+        "__init__",
+        "version",
+        "errors",
+        "folders",
+        "memory",
+        "settings",
+        "types",
+        "text",
+        "drawing",
+        "story",
+        "serving",
+        "commands",
+    ),
     *("tracing.axes", "tracing.axis_rules"),
     *("scenes", "benchmark.scoring", "benchmark.pictures", "benchmark.results", "benchmark.report", "benchmark.chart"),
-    *("uploads.archive", "uploads.holders", "uploads.store", "uploads.store_folder"),
+    *("uploads.archive", "uploads.holders", "uploads.own_files", "uploads.store", "uploads.store_folder"),
     *("uploads.foreign_files", "uploads.next_steps"),
     *("compute.askers", "compute.client", "compute.npz", "compute.sandbox", "doctor.verdicts"),
 )

@@ -11,7 +11,7 @@ import yaml
 from streamlit.web.server.starlette.starlette_routes import BASE_ROUTE_UPLOAD_FILE
 
 from benchmarks.__main__ import SUBJECTS
-from gradviz_core.serving.command import parser
+from gradviz_core.commands.app import app
 from gradviz_core.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -51,7 +51,8 @@ def test_the_unit_of_systemd_starts_the_command_and_writes_where_it_may() -> Non
     named = dict(unit)
     program, *arguments = named["ExecStart"].split()
     assert program == "/opt/gradviz/bin/gradviz"
-    assert parser().parse_args(arguments).port == 8501
+    assert arguments[0] == "app"
+    assert app.make_context("app", arguments[1:]).params["port"] == 8501
     set_to = dict(word.split("=") for name, value in unit if name == "Environment" for word in value.split())
     assert set_to["GRADVIZ_STORE"].startswith(f"/var/lib/{named['StateDirectory']}/")
     assert set_to["TORCH_HOME"].startswith(f"/var/lib/{named['StateDirectory']}/")

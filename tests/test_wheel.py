@@ -22,9 +22,10 @@ import pytest
 from packaging.requirements import Requirement
 
 from gradviz_core import __version__
+from gradviz_core.commands import app as command
+from gradviz_core.commands.main import main
 from gradviz_core.folders import app_folder
 from gradviz_core.models import catalogue
-from gradviz_core.serving import command
 from tests.load.requests import Door
 from tests.load.tab import Tab
 from tests.test_docker import wait_for_health
@@ -251,18 +252,18 @@ def test_secrets_beside_the_installed_app_are_refused(
     monkeypatch.setattr(command, "PACKAGE", package)
     monkeypatch.setattr(os, "execv", lambda program, _: started.append(program))
     monkeypatch.setattr(subprocess, "call", lambda _: 0)
-    command.main(["app"])
+    main(["app"])
     assert started == [sys.executable]
     secrets = app / ".streamlit" / "secrets.toml"
     secrets.touch()
     if installed:
-        assert command.main(["app"]) == 1
+        assert main(["app"]) == 1
         assert started == [sys.executable]
         said = capsys.readouterr().err
         assert said.startswith(f"{secrets} lies where the workers for uploads can read it")
         assert "STREAMLIT_SECRETS_FILES" in said
     else:
-        command.main(["app"])
+        main(["app"])
         assert started == [sys.executable] * 2
 
 
@@ -274,16 +275,12 @@ def test_what_is_not_chosen_is_left_to_the_settings() -> None:
 
 @pytest.mark.parametrize("text", ["0", "65536", "-1", "eight", "8501.0", "٣"])
 def test_what_is_no_port_is_refused(text: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as end:
-        command.main(["app", f"--port={text}"])
-    assert end.value.code == 2
+    assert main(["app", f"--port={text}"]) == 2
     assert f"{text!r} is not a port: choose a number from 1 to 65535" in capsys.readouterr().err
 
 
 def test_help_names_the_options(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as end:
-        command.main(["app", "--help"])
-    assert end.value.code == 0
+    assert main(["app", "--help"]) == 0
     assert {"--port", "--address"} <= set(capsys.readouterr().out.replace("[", " ").split())
 
 

@@ -7,7 +7,7 @@ from gradviz_core.images.decoding import BACKGROUND, decode
 from gradviz_core.images.formats import FORMATS
 from gradviz_core.images.formats.contents import MOST_PIXELS
 from gradviz_core.images.preprocessing import MOST_STRETCHED, as_seen, from_levels, levels, normalise
-from gradviz_core.images.uploads import describe, inspect, load, load_bands, load_slices, rescale
+from gradviz_core.images.uploads import describe, inspect, kept, load, load_bands, load_slices, rescale
 
 __all__ = [
     "BACKGROUND",
@@ -19,6 +19,7 @@ __all__ = [
     "describe",
     "from_levels",
     "inspect",
+    "kept",
     "levels",
     "load",
     "load_bands",

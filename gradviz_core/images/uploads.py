@@ -165,18 +165,36 @@ def inspect(data: bytes, value_range: depth.Range | None = None) -> tuple[ImageR
     Raises:
         BadImage: the bytes are no image that can be read, or break a limit.
     """
-    kind, done = "", tuple[str, ...]()
     if band_files.has_bands(data):
         return _reported_bands(data), data
     if volume_arrays.has_slices(data):
         return _reported_slices(data), data
-    if data.startswith(arrays.SIGNATURE):
-        kind, (data, done) = "NPY", arrays.as_png(data, value_range)
-    elif dicom.is_one(data):
-        kind, (data, done) = "DICOM", slices.as_png(data, value_range)
-    elif value_range is not None and decoding.bits(data) > 8:
+    kind, data, done = _as_picture(data, value_range)
+    if not kind and value_range is not None and decoding.bits(data) > 8:
         data = depth.restated(data, value_range)
     return _reported(data, kind, done), data
+
+
+@reading("image", BadImage)
+def kept(data: bytes) -> bytes:
+    """The bytes that ``inspect`` keeps of a file where no range is stated. A picture is not decoded for it, so that a
+    broken one shows only once it is loaded.
+
+    Raises:
+        BadImage: an array or a DICOM slice cannot be read.
+    """
+    if band_files.has_bands(data) or volume_arrays.has_slices(data):
+        return data
+    return _as_picture(data, None)[1]
+
+
+def _as_picture(data: bytes, value_range: depth.Range | None) -> tuple[str, bytes, tuple[str, ...]]:
+    """An array or a DICOM slice as a PNG, with its name and what was done to it; a picture as it is."""
+    if data.startswith(arrays.SIGNATURE):
+        return ("NPY", *arrays.as_png(data, value_range))
+    if dicom.is_one(data):
+        return ("DICOM", *slices.as_png(data, value_range))
+    return "", data, ()
 
 
 @reading("image", BadImage)

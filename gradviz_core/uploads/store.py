@@ -33,6 +33,7 @@ from gradviz_core.settings import settings
 from gradviz_core.text.codec import recipe_from_json, recipe_to_json
 from gradviz_core.types import keys
 from gradviz_core.types.cards import Recipe
+from gradviz_core.uploads import own_files
 from gradviz_core.uploads.holders import NOBODY, Holders, Kept, giving_way
 from gradviz_core.uploads.store_folder import prepare
 
@@ -82,6 +83,8 @@ class Store:
 
     def image(self, digest: str) -> bytes:
         """The bytes of an uploaded image. Raises ``UnknownImage`` where it is not here, or no longer."""
+        if (lent := own_files.found(digest)) is not None:
+            return lent
         try:
             return self.file(digest).read_bytes()
         except (OSError, ValueError) as error:
@@ -97,6 +100,8 @@ class Store:
 
     def model(self, digest: str) -> bytes:
         """The bytes of an uploaded model file. Raises ``UnknownModel`` where it is not here, or no longer."""
+        if (lent := own_files.found(digest)) is not None:
+            return lent
         try:
             return self.file(digest).read_bytes()
         except (OSError, ValueError) as error:
@@ -104,6 +109,8 @@ class Store:
 
     def recipe(self, digest: str) -> Recipe:
         """The recipe with this digest. Raises ``UnknownModel`` where it is not here, or no longer."""
+        if (lent := own_files.found(digest)) is not None:
+            return recipe_from_json(lent)
         try:
             text = self._place("recipes", digest, 64).read_bytes()
         except (OSError, ValueError) as error:
