@@ -148,7 +148,7 @@ def test_pictures_are_the_map_cell_by_cell(folder: Path) -> None:
         times = picture.width // 96
         assert times == 4
         assert np.array_equal(np.asarray(picture)[::times, ::times], expected)
-        assert picture.info["Title"].startswith("How the logit of star (3) changes with each pixel: L2 norm")  # type: ignore[attr-defined]
+        assert picture.info["Title"].startswith("How the logit of star (3) changes with each pixel: L2 norm")
         assert "torch" in picture.info["Description"]
     drawn = svg.read_text(encoding="utf-8")
     embedded = re.search(r"base64,([^\"]+)", drawn)

@@ -22,7 +22,7 @@ SECRETS_INSIDE = (
 )
 
 
-class Port(click.ParamType):
+class Port(click.ParamType[int]):
     """A port as it is typed."""
 
     name = "port"

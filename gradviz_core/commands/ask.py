@@ -94,7 +94,7 @@ def ask(
     gradviz ask --model torchvision/resnet18@IMAGENET1K_V1 --image sample/coffee --method grad_cam --at layer4
 
     Everything runs on this machine, on the best device; GRADVIZ_DEVICE=cpu chooses another.
-    """
+    """  # noqa: D301 - the sign tells click to keep the lines
     from gradviz_core.commands import answer_files
 
     for file in files:
