@@ -76,6 +76,9 @@ def test_the_slider_shows_another_slice_on_the_same_scale_without_asking_again(
 def test_an_address_may_name_a_slice_and_none_that_there_is_not() -> None:
     model, image = uploaded(volumes.OF_VOLUMES)
     app = opened(SALIENCY, model=model, image=image, input_slice="2")
+    assert any(
+        "The array was read as slices × height × width. All 6 slices of the file." in text for text in texts(app)
+    )
     assert any("Slice 2 of 0 to 5" in text for text in texts(app))
     (said,) = errors(opened(SALIENCY, model=model, image=image, input_slice="6"))
     assert plain("Slice cannot be 6: it must be a whole number from 0 to 5") in said

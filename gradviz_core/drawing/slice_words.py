@@ -16,6 +16,7 @@ _ALONG = HowToRead(
 )
 
 
+_AXES = {"D": "slices", "C": "channels", "H": "height", "W": "width"}
 _NUMBERS = (
     "number: pixel / 255 of a picture or of whole numbers of 8 bits, else as it is in the array",
     "an array is drawn from the 2nd percentile of all its numbers to the 98th",
@@ -76,7 +77,14 @@ def scale(steps: Preprocessing) -> str:
 
 
 def made_of(steps: Preprocessing, file: ImageFile | None) -> str:
-    """How the slices that the network takes are made of those of the file, a sentence."""
+    """How the slices that the network takes are made of those of the file, in sentences."""
+    read = ""
+    if file is not None and file.array is not None and "D" in file.array.axes:
+        read = f"The array was read as {' × '.join(_AXES[axis] for axis in file.array.axes)}. "
+    return (read + _picked(steps, file)).strip()
+
+
+def _picked(steps: Preprocessing, file: ImageFile | None) -> str:
     frames, each = (1 if file is None else file.frames), word(steps)
     if frames == 1 and steps.slices > 1:
         return f"The network takes {steps.slices} {each}s: this one picture stands in each of them."

@@ -65,7 +65,7 @@ with one_sentence():
     with choice.beside:
         facts.line(*facts.predicted_and_score(answer, answer.prediction, choice.labels, choice.reading))
     channels_below = mapped is not None and view.each_channel
-    origin = uploaded.image_line(choice.image, choice.survey.file)
+    origin = uploaded.image_line(choice.image, choice.survey.file, slices=steps.slices > 0)
     said = slices.named(saliency.seen(choice.survey, origin, image.blocks), answer, steps)
     seen = predictions.image(answer.target, image, found, choice.labels, spot, saliency.HEIGHT, said)
     channels = saliency.pictures_wide(len(names)) if view.each_channel else 1

@@ -86,10 +86,12 @@ def image_reports() -> dict[str, ImageReport]:
     return found
 
 
-def image_line(key: str, file: ImageFile | None) -> str:
+def image_line(key: str, file: ImageFile | None, *, slices: bool = False) -> str:
     """Where a picture comes from, where this session knows: ``From 4032×3024 JPEG. Turned upright.`` Else how it was
-    scaled, where its file has more than 8 bits."""
+    scaled, where its file has more than 8 bits. Of ``slices`` only the first: what was done is said of one picture."""
     report = image_reports().get(key)
+    if slices:
+        return f"From {report.width}×{report.height} {report.format}." if report else ""
     if report is None:
         scaling = file.scaling if file else None
         return " ".join(depth_words.notes(scaling, grey=file.mode.startswith("I;16"))) if file and scaling else ""
