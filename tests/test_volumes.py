@@ -367,6 +367,7 @@ def test_of_a_large_answer_the_pictures_and_one_array_travel(monkeypatch: pytest
     assert screen.fit(answer, Look()) is answer
     monkeypatch.setattr(screen, "MOST_BYTES", 8_000)
     fitted = screen.fit(answer, Look())
+    assert isinstance(fitted, gv.GradientAnswer)
     assert set(fitted.arrays) == {"pixels", f"gradient/{gv.INPUT}", MARK}
     np.testing.assert_array_equal(fitted.arrays[f"gradient/{gv.INPUT}"], answer.gradients[gv.INPUT])
     assert one_slice.strongest(fitted, volumes.OF_VOLUMES) == one_slice.strongest(answer, volumes.OF_VOLUMES)
