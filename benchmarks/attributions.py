@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from statistics import median
 
@@ -78,16 +79,19 @@ def _sums(
     question = GradientQuestion(
         model=KEY, image=PHOTO, target=ClassScore(LABEL), method=method, options=((counts, float(TERMS)),)
     )
+    faster = replace(question, arithmetic="fast")
     answerer = Answerer("cpu", remember=False)
     theirs = f"captum, {method}, {TERMS} {counts}, batches of {batch}"
+    fast = f"GradViz in one process, {method}, fast arithmetic"
     library, through = f"GradViz in one process, {method}", f"GradViz's service, {method}, in parts"
     runs: dict[str, Run] = {
         theirs: partial(_run, captum, module, x, batch),
         library: lambda: _done(answerer.answer(question)),
+        fast: lambda: _done(answerer.answer(faster)),
         through: lambda: _done(whole(client, question)),
     }
     times = interleaved(runs, rounds, warm_up=1)
-    return [row(times, theirs), row(times, library, theirs, FASTER), row(times, through, theirs, FASTER)]
+    return [row(times, theirs), *(row(times, ours, theirs, FASTER) for ours in (library, fast, through))]
 
 
 def whole(client: Client, question: GradientQuestion) -> object:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import replace
 from functools import lru_cache
 
 import torch
@@ -12,20 +14,23 @@ from torch import Tensor, nn
 from gradviz_core import memory
 from gradviz_core.answers import kinds, pictures, sizes
 from gradviz_core.answers.failures import ADVICE_ON_INPUT, explaining, input_text, ran_out_of_memory
-from gradviz_core.answers.load import RecentModels
+from gradviz_core.answers.load import Model, RecentModels
 from gradviz_core.answers.needs import Needs
-from gradviz_core.answers.scene import Clock, Scene
+from gradviz_core.answers.scene import Clock, Place, Scene
 from gradviz_core.doctor.doubles import size_in_float64
 from gradviz_core.errors import QuestionError, Stopped
 from gradviz_core.settings import settings
 from gradviz_core.tracing import device as devices
+from gradviz_core.tracing.fast_arithmetic import Fast, fast
 from gradviz_core.tracing.kernel_guards import noting
+from gradviz_core.tracing.quick_kernels import QuickKernels
 from gradviz_core.tracing.stopping import Stoppable, ending_in, listening
 from gradviz_core.tracing.trace import check_unchanged, forward, recording
 from gradviz_core.types import (
     INPUT,
     AboutAModel,
     Answer,
+    GradientQuestion,
     ModelCard,
     ProofAnswer,
     ProofQuestion,
@@ -57,6 +62,7 @@ class Answerer:
         self._at_first = memory.in_use()
         self._remember = remember
         self._last: Scene | None = None
+        self._fast: tuple[nn.Module, Fast] | None = None
         self._checked: set[str] = set()
         self._affordable: dict[tuple[str, tuple[int, ...]], dict[Site, int]] = {}
 
@@ -114,7 +120,7 @@ class Answerer:
             self._limit_what_is_remembered()
 
     def _forget(self) -> None:
-        self._last = None
+        self._last = self._fast = None
         self._models.forget()
 
     def _limit_what_is_remembered(self) -> None:
@@ -157,7 +163,11 @@ class Answerer:
             clock = Clock(device, time.perf_counter(), guarded)
             if not isinstance(question, AboutAModel):
                 return kinds.about_nothing(question).answer(question)
-            return kinds.about_models(question).answer(self._scene(device, question), question, notes, clock)
+            scene = self._scene(device, question)
+            if scene.fast:
+                clock = replace(clock, fast=scene.fast.said)
+            with QuickKernels() if scene.fast else nullcontext():
+                return kinds.about_models(question).answer(scene, question, notes, clock)
 
     # ------------------------------------------------------------------------------------------------------- the pass
 
@@ -180,7 +190,8 @@ class Answerer:
         A pass that is remembered keeps all sites, unless only the input is asked for: a further question is likely. One
         whose graph reaches to the parameters takes too much memory to be remembered.
         """
-        place = (question.model, question.image, str(device), question.seed)
+        arithmetic = question.arithmetic if isinstance(question, GradientQuestion) else "plain"
+        place = Place(question.model, question.image, str(device), question.seed, arithmetic)
         if not needs.parameters and self._last is not None and self._last.serves(place, needs):
             self._check_size(question, self._last.trace.values[INPUT])
             return self._last
@@ -193,8 +204,9 @@ class Answerer:
             self._check_cost(question.model, model.module, x)
             self._check_size(question, x)
             until = needs.sites if needs.may_stop and not self._remember else None
+            quick = self._in_fast_arithmetic(model, x, needs) if arithmetic == "fast" else None
             trace = forward(
-                model.module,
+                quick.module if quick else model.module,
                 x,
                 keep=kept,
                 until=until,
@@ -206,18 +218,31 @@ class Answerer:
             check_unchanged(model.module, x, trace)
             self._checked.add(question.model)
         scene = Scene(
-            model,
+            replace(model, module=quick.module) if quick else model,
             seen.pixels,
             trace,
             place,
             kept,
             upright=seen.upright,
             attention=needs.forms_attention,
+            fast=quick,
             remembered=self._remember and not needs.parameters,
         )
         if scene.remembered:
             self._last = scene
         return scene
+
+    def _in_fast_arithmetic(self, model: Model, x: Tensor, needs: Needs) -> Fast:
+        """The model in fast arithmetic; that of the last question stays.
+
+        Raises:
+            QuestionError: a site that is needed has no value there.
+        """
+        if self._fast is None or self._fast[0] is not model.module:
+            self._fast = (model.module, fast(model.module, x))
+        made = self._fast[1]
+        made.check(needs.sites or ())
+        return made
 
     def _check_cost(self, key: str, module: nn.Module, x: Tensor) -> None:
         """Refuse an uploaded model that would be too expensive for such an input, before its first run."""

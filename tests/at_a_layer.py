@@ -11,7 +11,7 @@ from torch import Tensor, nn
 import gradviz_core as gv
 from gradviz_core.answers.load import Model, load
 from gradviz_core.answers.oracle import SceneOracle
-from gradviz_core.answers.scene import Scene
+from gradviz_core.answers.scene import Place, Scene
 from gradviz_core.methods.attributions import function_of
 from gradviz_core.tracing.trace import differentiate, forward, reached
 from gradviz_core.types.methods import OptionValues, settled
@@ -21,7 +21,7 @@ def scene_of(module: nn.Module, x: Tensor) -> Scene:
     """A module and an input as what questions are answered from."""
     model = Model(module.eval(), load("preset/shapes-cnn").card)
     pixels = np.zeros((1, 1, 3), np.uint8)
-    return Scene(model, pixels, forward(module, x), ("model", "image", "cpu", 0), None, remembered=True)
+    return Scene(model, pixels, forward(module, x), Place("model", "image", "cpu", 0), None, remembered=True)
 
 
 def oracle_at(scene: Scene, site: gv.Site, target: gv.Target, axis: int | None = None) -> SceneOracle:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from gradviz_core.answers.load import Model, load
 from gradviz_core.answers.oracle import SceneOracle
-from gradviz_core.answers.scene import Scene
+from gradviz_core.answers.scene import Place, Scene
 from gradviz_core.methods.attributions import Oracle, function_of, series_of
 from gradviz_core.tracing.scores import targets
 from gradviz_core.tracing.trace import differentiate, forward, recording
@@ -46,7 +46,7 @@ def scene_of(module: nn.Module, x: Tensor, mean: tuple[float, ...] = MEAN, std: 
     with recording():
         trace = forward(module.requires_grad_(False), x, seed=0)
     pixels = np.zeros((*x.shape[2:], 3), np.uint8)
-    return Scene(Model(module, card), pixels, trace, ("", "", "cpu", 0), None, remembered=True)
+    return Scene(Model(module, card), pixels, trace, Place("", "", "cpu", 0), None, remembered=True)
 
 
 def oracle_of(scene: Scene, target: Target, site: Site = INPUT) -> SceneOracle:

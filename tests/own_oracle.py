@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from gradviz_core.answers.load import Model
 from gradviz_core.answers.oracle import SceneOracle
-from gradviz_core.answers.scene import Scene
+from gradviz_core.answers.scene import Place, Scene
 from gradviz_core.methods.attributions import function_of, series_of
 from gradviz_core.tracing.trace import differentiate, forward, reached
 from gradviz_core.types import INPUT, ClassScore, Site, Target
@@ -23,7 +23,7 @@ def oracle_of(module: nn.Module, x: Tensor, target: Target | None = None, site: 
     trace = forward(module, x)
     colours = SimpleNamespace(mean=(0.5,) * x.shape[1], std=(0.25,) * x.shape[1], banded=False)
     model = Model(module, cast(Any, SimpleNamespace(reading=None, preprocessing=colours)))
-    scene = Scene(model, np.zeros((1, 1, 3), np.uint8), trace, ("", "", "cpu", 0), None)
+    scene = Scene(model, np.zeros((1, 1, 3), np.uint8), trace, Place("", "", "cpu", 0), None)
     resolved, score = scene.select(target or ClassScore(0))
     slope = reached(site, differentiate(trace, score, (site,))[site], resolved)
     return SceneOracle(scene, resolved, site, slope)

@@ -6,6 +6,7 @@ import platform
 import time
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -15,11 +16,26 @@ from gradviz_core.answers.load import Model
 from gradviz_core.answers.needs import Needs
 from gradviz_core.methods.singular import Spectrum
 from gradviz_core.tracing import remarks
+from gradviz_core.tracing.fast_arithmetic import Fast
 from gradviz_core.tracing.scores import targets
 from gradviz_core.tracing.trace import Trace
 from gradviz_core.types import GradientAnswer, GradientQuestion, Pixels, Receipt, Site, SpectrumQuestion, Target
+from gradviz_core.types.gradient import Arithmetic
 from gradviz_core.types.patches import Grid
 from gradviz_core.version import __version__
+
+FASTER = "Computed in fast arithmetic: {said}. The last digits differ from those of plain arithmetic."
+
+
+class Place(NamedTuple):
+    """What a pass is of, and how it is computed."""
+
+    model: str
+    image: str
+    device: str
+    seed: int
+    """The seed that random numbers were drawn from."""
+    arithmetic: Arithmetic = "plain"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +45,7 @@ class Scene:
     model: Model
     pixels: Pixels
     trace: Trace
-    place: tuple[str, str, str, int]
-    """Model key, image key, device, and the seed that random numbers were drawn from."""
+    place: Place
     kept_sites: frozenset[Site] | None
     """Sites whose values are kept; None keeps all."""
     iterations: dict[SpectrumQuestion, Spectrum] = field(default_factory=dict)
@@ -43,17 +58,20 @@ class Scene:
     """Rows and columns of the whole picture, before it is resized and cropped."""
     attention: bool = False
     """Whether the pass formed all attention weights."""
+    fast: Fast | None = None
+    """The model in fast arithmetic, where the pass is of that."""
     remembered: bool = False
     """Whether a further question may be answered from this pass, so that its graph stays."""
 
     @property
     def seed(self) -> int:
         """The random seed of this pass, and of every further one."""
-        return self.place[3]
+        return self.place.seed
 
     def remarks(self) -> tuple[str, ...]:
         """Notes on this pass that go with every answer."""
-        return remarks.about(self.model.module, self.trace)
+        fast = (FASTER.format(said=self.fast.said),) if self.fast and self.fast.said else ()
+        return (*fast, *remarks.about(self.model.module, self.trace))
 
     def select(self, target: Target) -> tuple[Target, Tensor]:
         """The target's value in this pass, as ``targets.select`` gives it, read as the model's card says.
@@ -63,7 +81,7 @@ class Scene:
         """
         return targets.select(targets.read_as(target, self.model.card.reading), self.trace)
 
-    def serves(self, place: tuple[str, str, str, int], needs: Needs) -> bool:
+    def serves(self, place: Place, needs: Needs) -> bool:
         """Whether a question with such needs can be answered from this pass. One that forms attention weights serves
         no other: the last bits of its values differ."""
         if self.place != place or self.attention != needs.forms_attention:
@@ -79,6 +97,8 @@ class Clock:
     start: float
     guarded: Set[str] = frozenset()
     """What kernel_guards.py notes of the passes that the answer takes."""
+    fast: str = ""
+    """What fast arithmetic changed, as ``Receipt.arithmetic`` has it."""
 
     def receipt(self) -> Receipt:
         """Where, with what and how long it was computed."""
@@ -87,6 +107,7 @@ class Clock:
             versions=(("gradviz", __version__), ("torch", torch.__version__), ("python", platform.python_version())),
             milliseconds=1e3 * (time.perf_counter() - self.start),
             guarded=tuple(sorted(self.guarded)),
+            arithmetic=self.fast,
         )
 
 

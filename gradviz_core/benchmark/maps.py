@@ -13,7 +13,7 @@ from gradviz_core import images
 from gradviz_core.answers import gradient
 from gradviz_core.answers.keeping import over_image
 from gradviz_core.answers.load import Model
-from gradviz_core.answers.scene import Clock, Scene
+from gradviz_core.answers.scene import Clock, Place, Scene
 from gradviz_core.benchmark.scoring import Amounts
 from gradviz_core.errors import QuestionError
 from gradviz_core.tracing.trace import describe, differentiate, forward, recording
@@ -34,7 +34,7 @@ class Picture:
         x = torch.from_numpy(images.normalise(self._pixels, self._model.card.preprocessing))
         with recording():
             trace = forward(self._model.module, x, keep=None, seed=0, attention=attention)
-        place = ("", "", "cpu", 0)
+        place = Place("", "", "cpu", 0)
         return Scene(
             self._model, self._pixels, trace, place, None, upright=self._size, attention=attention, remembered=True
         )

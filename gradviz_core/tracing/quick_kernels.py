@@ -41,7 +41,7 @@ class QuickKernels(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self, func: Any, types: object, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
     ) -> object:
         if not kwargs:
-            if func is _POOLING and _is_plain(args[0]):
+            if func is _POOLING and _is_plain(args[0]) and args[0].is_contiguous():
                 return tuple(one.contiguous() for one in func(_channels_last(args[0]), *args[1:]))
             if func is _GRADIENTS and _is_strided_and_alone(*args):
                 given, weight, stride, padding = args[1], args[2], args[4], args[5]
@@ -65,11 +65,11 @@ def input_gradient(
     (out, few, height, width), (rows, columns) = weight.shape, shape[-2:]
     down, across = stride
     tall, wide = -(-height // down), -(-width // across)
-    parts = pad(weight, (0, wide * across - width, 0, tall * down - height)).view(out, few, tall, down, wide, across)
+    parts = pad(weight, (0, wide * across - width, 0, tall * down - height)).reshape(out, few, tall, down, wide, across)
     kernels = parts.flip(2, 4).permute(1, 3, 5, 0, 2, 4).reshape(few * down * across, out, tall, wide)
     found = conv2d(slope, kernels, padding=(tall - 1, wide - 1))
     y, x = found.shape[-2:]
-    woven = found.view(-1, few, down, across, y, x).permute(0, 1, 4, 2, 5, 3).reshape(-1, few, y * down, x * across)
+    woven = found.reshape(-1, few, down, across, y, x).permute(0, 1, 4, 2, 5, 3).reshape(-1, few, y * down, x * across)
     top, left = padding
     return pad(woven, (-left, columns + left - x * across, -top, rows + top - y * down))
 
@@ -98,7 +98,11 @@ def _is_strided_and_alone(
 def _is_plain(tensor: Tensor) -> bool:
     """Whether it is an image or a kernel of the kind that nearly all networks have."""
     usual = tensor.device.type == "cpu" and tensor.dtype == torch.float32 and tensor.layout == torch.strided
-    return usual and tensor.dim() == 4 and tensor.is_contiguous() and tensor.numel() > 0
+    return usual and tensor.dim() == 4 and tensor.numel() > 0 and _lies_in_order(tensor)
+
+
+def _lies_in_order(tensor: Tensor) -> bool:
+    return tensor.is_contiguous() or tensor.is_contiguous(memory_format=torch.channels_last)
 
 
 def _channels_last(tensor: Tensor) -> Tensor:

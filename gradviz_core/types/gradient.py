@@ -17,6 +17,9 @@ from gradviz_core.types.subjects import INPUT, Site
 from gradviz_core.types.targets import ClassScore, Target
 from gradviz_core.types.tokens import TokenNumbers
 
+Arithmetic = Literal["plain", "fast"]
+"""How the network is computed: as PyTorch runs it, or in fewer operations with other last bits."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GradientQuestion(AboutAModel["GradientAnswer"]):
@@ -37,6 +40,8 @@ class GradientQuestion(AboutAModel["GradientAnswer"]):
     axis: int | None = field(default=None, metadata={"unsaid": True})
     """Which axis of the value of a layer output counts channels, where the batch axis is 0; None is the one that the
     forward pass shows."""
+    arithmetic: Arithmetic = field(default="plain", metadata={"unsaid": True})
+    """``fast`` folds batch norms into convolutions and puts channels last in memory, which changes the last bits."""
     seed: int = 0
     kind: Literal["gradient"] = field(default="gradient", repr=False)
 

@@ -30,3 +30,6 @@ class Receipt:
     guarded: tuple[str, ...] = ()
     """Operations whose gradient PyTorch alone would have computed wrongly here, such as ``batch norm``; see
     docs/exactness.md."""
+    arithmetic: str = ""
+    """What fast arithmetic changed: ``20 batch norms folded into convolutions, channels last in memory``; empty for
+    plain arithmetic."""
