@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gradviz_core.drawing import trust_words
+from gradviz_core.drawing import trust_figures, trust_words
 from gradviz_core.types import Field, RandomisedAnswer
 from pages.trust import weights
 from tests.test_pages_trust import alike, randomised
@@ -43,6 +43,15 @@ def test_the_caption_says_where_the_curve_has_no_ranks_and_speaks_of_signs_where
         trust_words.ALIKE["spearman"],
         "structural similarity (SSIM)",
     ]
+
+
+def test_similarity_is_drawn_as_points_and_nothing_is_claimed_between_them() -> None:
+    answers = [alike(randomised(layer=layer), 0.9 - layer / 10) for layer in (1, 2)]
+    for trace in trust_figures.along_layers(answers, 1).data:
+        assert (trace.mode, trace.line.dash) == ("lines+markers", "dot")
+        assert trace.marker.size > 3 * trace.line.width
+    assert "nothing is computed between them" in trust_words.curve(answers, 2, 3, False).sentence
+    assert "nothing is computed between them" in trust_words.noise_curve(answers, (0, 0.1)).sentence
 
 
 def test_the_chosen_number_of_layers_is_a_point_of_the_curve() -> None:

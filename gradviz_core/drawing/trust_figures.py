@@ -11,11 +11,11 @@ from gradviz_core.drawing.charts import BROWN, LEGEND
 from gradviz_core.drawing.figures import ACCENT, QUIET
 from gradviz_core.drawing.trust_words import ORDERS, compared
 from gradviz_core.text.shown_text import figure_text
-from gradviz_core.types import FloatArray, InsertionAnswer, RandomisedAnswer
+from gradviz_core.types import InsertionAnswer, RandomisedAnswer
 from gradviz_core.types.insertion import Order
 
 HEIGHT = 320
-_LINES = {"spearman": QUIET, "spearman_absolute": ACCENT, "ssim": BROWN}
+_POINTS = {"spearman": (QUIET, "square"), "spearman_absolute": (ACCENT, "circle"), "ssim": (BROWN, "diamond")}
 _STROKES: Mapping[Order, tuple[str, str]] = {
     "map": (ACCENT, "solid"),
     "random": (QUIET, "dot"),
@@ -42,11 +42,23 @@ def along_noise(answers: Sequence[RandomisedAnswer], chosen: float) -> go.Figure
 def _similarity(
     answers: Sequence[RandomisedAnswer], at: Sequence[float], said: Sequence[str], chosen: float, across: str
 ) -> go.Figure:
+    """Points, joined by thin dotted lines: nothing is computed between them."""
     figure = go.Figure()
     for name, label in compared(answers[0].question).items():
-        values = [getattr(answer, name) for answer in answers]
-        _line(figure, label, at, values, _LINES[name], "solid", said)
-    figure.add_vline(x=chosen, line={"color": QUIET, "width": 1, "dash": "dot"})
+        values, (colour, symbol) = [getattr(answer, name) for answer in answers], _POINTS[name]
+        figure.add_trace(
+            go.Scatter(
+                name=label,
+                x=at,
+                y=values,
+                text=list(said),
+                mode="lines+markers",
+                line={"color": colour, "dash": "dot", "width": 1},
+                marker={"size": 7, "symbol": symbol},
+                hovertemplate=f"{label}<br>%{{text}}<br><b>%{{y:.4~g}}</b><extra></extra>",
+            )
+        )
+    figure.add_vline(x=chosen, line={"color": QUIET, "width": 1})
     _frame(figure, across, "similarity")
     low = min((value for trace in figure.data for value in trace.y if value == value), default=0.0)
     figure.update_yaxes(range=[min(-0.05, low - 0.05), 1.05])
@@ -57,7 +69,18 @@ def as_pixels_change(answers: Mapping[Order, InsertionAnswer], curve: str, unit:
     """The ``insertion`` or ``deletion`` curve of each order of the pixels; both have one axis of scores."""
     figure = go.Figure()
     for order, answer in answers.items():
-        _line(figure, ORDERS[order], 100 * answer.arrays["share"], answer.arrays[curve], *_STROKES[order])
+        colour, dash = _STROKES[order]
+        figure.add_trace(
+            go.Scatter(
+                name=ORDERS[order],
+                x=100 * answer.arrays["share"],
+                y=answer.arrays[curve],
+                mode="lines+markers",
+                line={"color": colour, "dash": dash, "width": 2},
+                marker={"size": 5},
+                hovertemplate=f"{ORDERS[order]}<br>%{{x:.3~g}} %<br><b>%{{y:.4~g}}</b><extra></extra>",
+            )
+        )
     changed = "pixels of the image inserted, %" if curve == "insertion" else "pixels of the image deleted, %"
     _frame(figure, changed, unit)
     every = np.concatenate([answer.arrays[name] for answer in answers.values() for name in ("insertion", "deletion")])
@@ -65,30 +88,6 @@ def as_pixels_change(answers: Mapping[Order, InsertionAnswer], curve: str, unit:
     room = 0.05 * (high - low) or 0.5
     figure.update_yaxes(range=[low - room, high + room])
     return figure
-
-
-def _line(
-    figure: go.Figure,
-    name: str,
-    x: Sequence[float] | FloatArray,
-    y: Sequence[float] | FloatArray,
-    colour: str,
-    dash: str,
-    said: Sequence[str] = (),
-) -> None:
-    where = "%{text}" if said else "%{x:.3~g} %"
-    figure.add_trace(
-        go.Scatter(
-            name=name,
-            x=x,
-            y=y,
-            text=list(said) or None,
-            mode="lines+markers",
-            line={"color": colour, "dash": dash, "width": 2},
-            marker={"size": 5},
-            hovertemplate=f"{name}<br>{where}<br><b>%{{y:.4~g}}</b><extra></extra>",
-        )
-    )
 
 
 def _frame(figure: go.Figure, across: str, up: str) -> None:

@@ -180,12 +180,12 @@ OTHER_MAP = HowToRead(
 )
 CURVE = HowToRead(
     "Each point is a map with shuffled weights, and how similar it is to the map itself: 1 is the same, 0 unrelated.",
-    "A curve that falls from the left: the map depends on the weights. One that stays high: it does not.",
+    "Points that fall from the left: the map depends on the weights. Points that stay high: it does not.",
     "It does not show that a map is right: one that depends on the weights can still mislead.",
 )
 NOISE_CURVE = HowToRead(
     "Each point is the map of the image with so much noise, and how similar it is to the map itself: 1 is the same.",
-    "A curve that falls at once: single pixels of the map say little. One that falls slowly: its pattern is stable.",
+    "Points that fall at once: single pixels of the map say little. Points that fall slowly: its pattern is stable.",
     "It does not show that a stable map is right: a map of the outlines of the image is stable too.",
 )
 PIXELS = HowToRead(
@@ -201,6 +201,7 @@ FINITE_DIFFERENCES = (
 )
 
 
+_BETWEEN = "Dotted lines only join the points: nothing is computed between them."
 _NOISE, _RANGE = "its standard deviation is", "the range of pixel values"
 
 
@@ -224,12 +225,8 @@ def curve(answers: Sequence[RandomisedAnswer], points: int, layers: int, single:
     """Under the curve over the layers, of which there are these ``answers``."""
     which = "one layer at a time is" if single else "all layers from the score down to each point are"
     every = "" if points == layers else f", at {points} of {layers} layers"
-    return Caption(
-        f"How similar the map is to the one above when {which} shuffled{every}.{_of_sign(answers)}{_of_gaps(answers)}",
-        "",
-        (),
-        CURVE,
-    )
+    sentence = f"How similar the map is to the one above when {which} shuffled{every}. {_BETWEEN}"
+    return Caption(f"{sentence}{_of_sign(answers)}{_of_gaps(answers)}", "", (), CURVE)
 
 
 def _of_sign(answers: Sequence[RandomisedAnswer]) -> str:
@@ -237,7 +234,7 @@ def _of_sign(answers: Sequence[RandomisedAnswer]) -> str:
 
 
 def _of_gaps(answers: Sequence[RandomisedAnswer]) -> str:
-    """Why a line ends: a shuffled map that is the same everywhere has nothing to compare."""
+    """Why points are missing: a shuffled map that is the same everywhere has nothing to compare."""
     flat = [answer for answer in answers if answer.ranges[1] == 0]
     if not flat:
         return ""
@@ -259,7 +256,7 @@ def noise_curve(answers: Sequence[RandomisedAnswer], sizes: Sequence[float]) -> 
     sentence = (
         f"How similar the map is to the one above after noise was added to the image: {_NOISE} {said} of {_RANGE}."
     )
-    return Caption(f"{sentence}{_of_sign(answers)}", "", (), NOISE_CURVE)
+    return Caption(f"{sentence} {_BETWEEN}{_of_sign(answers)}", "", (), NOISE_CURVE)
 
 
 def pixels(inserted: bool, answers: Mapping[Order, InsertionAnswer]) -> Caption:
