@@ -11,17 +11,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 import safetensors.torch
 import torch
 from PIL import Image
-from torch import Tensor, nn
+from torch import nn
 
-import gradviz_core as gv
-from gradviz_core.answering import Answerer
 from gradviz_core.answers.load import BESIDES, RecentModels, load
-from gradviz_core.errors import BadModel, QuestionError, UnknownModel
+from gradviz_core.errors import BadModel, UnknownModel
 from gradviz_core.models import architectures, catalogue
 from gradviz_core.settings import settings
 from gradviz_core.text.codec import MOST_LABELS
@@ -258,35 +255,6 @@ def test_an_exported_program_becomes_a_model() -> None:
     grey = replace(recipe, preprocessing=replace(steps, mean=(0.5,), std=(0.5,)))
     with pytest.raises(BadModel, match="but the preprocessing makes 1 x 1 x 8 x 8"):
         load(key_of(grey))
-
-
-class Frequencies(nn.Module):
-    """Complex numbers."""
-
-    def forward(self, x: Tensor) -> object:
-        return torch.fft.rfft2(x)
-
-
-class OfFrequencies(nn.Module):
-    """Scores of how much of each frequency there is."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.conv, self.frequencies, self.head = nn.Conv2d(3, 4, 3), Frequencies(), nn.Linear(4, 5)
-
-    def forward(self, x: Tensor) -> object:
-        return self.head(self.frequencies(self.conv(x)).abs().mean((2, 3)))
-
-
-def test_a_layer_of_complex_numbers_is_passed_through_and_not_shown() -> None:
-    torch.manual_seed(0)
-    file = exported_bytes(OfFrequencies().eval(), torch.zeros(1, 3, 8, 8))
-    recipe = replace(recipe_for(file, ""), preprocessing=Preprocessing((8, 8), 8, (0.5,) * 3, (0.5,) * 3))
-    question = gv.GradientQuestion(model=key_of(recipe), image="sample/star", target=gv.ClassScore(1))
-    answer = Answerer("cpu").answer(question)
-    assert np.abs(answer.gradients[gv.INPUT]).max() > 0
-    with pytest.raises(QuestionError, match="frequencies gives complex numbers, whose gradient is not shown"):
-        Answerer("cpu").answer(replace(question, wrt=(gv.Site("frequencies"),)))
 
 
 def test_recipes_that_do_not_go_with_the_file() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from torch import Tensor, nn
 
+from gradviz_core.answers.complex_numbers import names, of_complex_numbers
 from gradviz_core.answers.needs import Needs, about
 from gradviz_core.answers.returned import is_inside, returned
 from gradviz_core.answers.scene import Clock, Scene, as_numpy
@@ -15,10 +16,10 @@ from gradviz_core.tracing.breaking import broken, check
 from gradviz_core.tracing.draws import devices_of, drawing_from
 from gradviz_core.tracing.gates import gated
 from gradviz_core.tracing.scores import targets
-from gradviz_core.tracing.trace import differentiate_all, forward, recording
+from gradviz_core.tracing.trace import Trace, differentiate_all, forward, recording
 from gradviz_core.tracing.twin import twin
 from gradviz_core.types import INPUT, BackwardAnswer, BackwardQuestion, Site, Target
-from gradviz_core.types.backward import BackwardStep
+from gradviz_core.types.backward import GATE, BackwardStep
 from gradviz_core.types.blocks import MOST_WHOLE
 from gradviz_core.types.sites import site_name
 
@@ -67,9 +68,19 @@ def answer(scene: Scene, question: BackwardQuestion, notes: tuple[str, ...], clo
         score=value,
         steps=steps,
         refused=refused,
-        notes=(*notes, *scene.remarks()),
+        notes=(*notes, *scene.remarks(), *_note(trace)),
         receipt=clock.receipt(),
         arrays=arrays,
+    )
+
+
+def _note(trace: Trace) -> tuple[str, ...]:
+    found = [site for site in of_complex_numbers(trace) if GATE not in site.path.split(".")]
+    if not found:
+        return ()
+    return (
+        f"Layer outputs of complex numbers are no steps of their own: {names(found)}. The step after them goes from "
+        "the real numbers before them to the next real ones.",
     )
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from gradviz_core.answers import one_picture, predictions
+from gradviz_core.answers.complex_numbers import check_real
 from gradviz_core.answers.needs import Needs
 from gradviz_core.answers.oracle import SceneOracle
 from gradviz_core.answers.scene import Clock, Scene, as_numpy
@@ -73,7 +74,7 @@ def answer(scene: Scene, question: GradientQuestion, notes: tuple[str, ...], clo
     if card_of(question.method).one_picture:
         one_picture.check(scene, card_of(question.method).name)
     target, score = scene.select(question.target)
-    _check_real(scene.trace, question.wrt)
+    check_real(scene.trace, question.wrt)
     field_seen = _receptive_field(target, scene.trace)  # read from the graph, so before the graph may go
     needed = not card_of(question.method).scores_alone
     own = {} if _goes_on(question) else _slopes(scene, question, score)
@@ -111,20 +112,6 @@ def _slopes(scene: Scene, question: GradientQuestion, score: Tensor) -> dict[Sit
         if not card.scores_alone:
             raise
         return dict.fromkeys(question.wrt)
-
-
-def _check_real(trace: Trace, sites: Sequence[Site]) -> None:
-    """Refuse sites of complex numbers: what is shown of a gradient is real.
-
-    Raises:
-        QuestionError: there is one.
-    """
-    for site in sites:
-        if trace.value(site).is_complex():
-            raise QuestionError(
-                f"{site_name(site)} gives complex numbers, whose gradient is not shown. Choose a layer output before "
-                "or after it that gives real ones."
-            )
 
 
 def _goes_on(question: GradientQuestion) -> bool:

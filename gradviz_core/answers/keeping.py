@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from gradviz_core.answers import one_picture
+from gradviz_core.answers.complex_numbers import names
 from gradviz_core.answers.lying import grid_at
 from gradviz_core.answers.needs import Needs
 from gradviz_core.answers.oracle import SceneOracle
@@ -19,7 +20,7 @@ from gradviz_core.answers.sizes import SMALL, Known, Size
 from gradviz_core.errors import QuestionError
 from gradviz_core.methods.class_activation import cam_of
 from gradviz_core.tracing.trace import differentiate, parted
-from gradviz_core.types import INPUT, KeepingAnswer, KeepingQuestion, Target
+from gradviz_core.types import INPUT, KeepingAnswer, KeepingQuestion, Site, Target
 from gradviz_core.types.keeping import STRONGEST
 from gradviz_core.types.layouts import Grid
 from gradviz_core.types.methods import settled
@@ -55,6 +56,7 @@ def answer(scene: Scene, question: KeepingQuestion, notes: tuple[str, ...], cloc
     """
     one_picture.check(scene, "Keeping a region")
     target, score = scene.select(question.target)
+    left_out = [site for site in question.sites if scene.trace.value(site).is_complex()]
     marked_by, norms = zip(*_regions(scene, question, target, score), strict=True)
     regions: tuple[Tensor | None, ...] = marked_by
     x = scene.trace.values[INPUT].detach()
@@ -72,17 +74,25 @@ def answer(scene: Scene, question: KeepingQuestion, notes: tuple[str, ...], cloc
         question=question,
         target=target,
         score=score.item(),
-        notes=(*notes, *scene.remarks()),
+        notes=(*notes, *scene.remarks(), *_note(left_out)),
         receipt=clock.receipt(),
         arrays=arrays,
     )
 
 
+def _note(left_out: list[Site]) -> tuple[str, ...]:
+    if not left_out:
+        return ()
+    return (f"Layer outputs of complex numbers have no class activation map, and were left out: {names(left_out)}.",)
+
+
 def _regions(
     scene: Scene, question: KeepingQuestion, target: Target, score: Tensor
 ) -> Iterator[tuple[Tensor | None, float]]:
-    """What the map of each site marks, and its L2 norm; None and NaN where it does not lie over the image."""
-    found = differentiate(scene.trace, score, question.sites, keep_graph=scene.remembered)
+    """What the map of each site marks, and its L2 norm; None and NaN where it does not lie over the image, or there
+    is none of complex numbers."""
+    sites = [site for site in question.sites if not scene.trace.value(site).is_complex()]
+    found = differentiate(scene.trace, score, sites, keep_graph=scene.remembered) if sites else {}
     slopes = parted(scene.trace, found, target)[0]
     cam, options = cam_of(question.method), settled(question.method, question.options)
     rows, columns = scene.trace.values[INPUT].shape[-2:]

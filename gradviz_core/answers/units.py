@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gradviz_core.answers.complex_numbers import check_real
 from gradviz_core.answers.needs import Needs
 from gradviz_core.answers.scene import Clock, Scene, as_numpy
 from gradviz_core.answers.sizes import Known, Size
@@ -35,9 +36,10 @@ def answer(scene: Scene, question: UnitsQuestion, notes: tuple[str, ...], clock:
     """The most active channels at the question's position, and the input gradient of each.
 
     Raises:
-        BadTarget, QuestionError: as ``strongest`` does.
+        BadTarget, QuestionError: as ``strongest`` does; or the site gives complex numbers.
         Unreachable: no path leads from the input to one of them.
     """
+    check_real(scene.trace, (question.site,))
     value = scene.trace.value(question.site)
     indices = strongest(question, value, targets.channel_axis(scene.trace, question.site, question.axis))
     slopes = [

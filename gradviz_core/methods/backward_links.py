@@ -71,7 +71,10 @@ class Link:
 
 
 def links(layers: nn.Module, trace: Trace) -> tuple[Link, ...]:
-    """The steps in order of execution. ``layers`` is the gated twin, ``trace`` a pass of it that kept everything."""
+    """The steps in order of execution. ``layers`` is the gated twin, ``trace`` a pass of it that kept everything.
+
+    All go from real numbers to real ones: a layer that gets complex numbers, or returns them, is no step of its own.
+    """
     graph = _Graph(trace)
     paths = {path.removesuffix(GATE).removesuffix(".") for path, _ in layers.named_modules() if _ends_a_gate(path)}
     shown_layers = {path for path, part in layers.named_modules() if isinstance(part, AuthorsModule)}
@@ -86,9 +89,14 @@ def links(layers: nn.Module, trace: Trace) -> tuple[Link, ...]:
         elif kind != WHOLE and site.path in paths:
             if (site.path, site.call) not in parts:
                 parts[site.path, site.call] = waiting.pop(site.path, [])
-            sources = tuple(Source(graph.origin(_whole(part)), part) for part in parts[site.path, site.call])
-            if sources and trace.values[site].is_floating_point():
+            own = parts[site.path, site.call]
+            if trace.values[site].is_floating_point() and any(trace.values[part].is_complex() for part in own):
+                found += [replace(link, kind=kind) for link in [graph.between(site)] if link is not None]
+            elif own and trace.values[site].is_floating_point():
+                sources = tuple(Source(graph.origin(_whole(part)), part) for part in own)
                 found.append(Link(site, sources, site.path, kind, "layer"))
+        elif trace.values[site].is_complex():
+            continue
         elif GATE not in site.path.split(".")[-1] and (between := graph.between(site)) is not None:
             exported = site.path in shown_layers and len(between.sources) == 1 and between.how in ("moved", "other")
             found.append(replace(between, kind=kind) if exported else between)
@@ -119,7 +127,8 @@ def _whole(part: Site) -> Site:
 
 
 class _Graph:
-    """Which site each output of a node of PyTorch's graph is: an operation such as ``chunk`` has several."""
+    """Which site of real numbers each output of a node of PyTorch's graph is: an operation such as ``chunk`` has
+    several."""
 
     def __init__(self, trace: Trace) -> None:
         self._trace = trace
@@ -127,7 +136,7 @@ class _Graph:
         self._leaves: dict[int, Site] = {}
         self._origins: dict[Site, Site] = {}
         for site, value in trace.values.items():
-            if site in trace.aliases or trace.seen[site][0] == PART:
+            if site in trace.aliases or trace.seen[site][0] == PART or value.is_complex():
                 continue
             if value.grad_fn is not None:
                 self._sites.setdefault((value.grad_fn, value.output_nr), site)

@@ -77,12 +77,12 @@ def layer_of(site: Site) -> str:
 def _through_gate(
     layer: nn.Module, args: tuple[Any, ...], named: dict[str, Any]
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Each tensor of real numbers once: attention gets the same one three times."""
+    """Each tensor that has a gradient once: attention gets the same one three times."""
     passed: dict[int, Tensor] = {}
     gate = layer.get_submodule(GATE)
 
     def through(_: str, tensor: Tensor) -> Tensor:
-        if not tensor.is_floating_point():
+        if not (tensor.is_floating_point() or tensor.is_complex()):
             return tensor
         if id(tensor) not in passed:
             passed[id(tensor)] = gate(tensor)
