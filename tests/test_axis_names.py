@@ -1,4 +1,4 @@
-"""The names of layers below a chart: the first and the last always, cut in the middle, as text and no markup."""
+"""The names of layers below a chart: the first and the last always, whole on one line or two, as text and no markup."""
 
 from __future__ import annotations
 
@@ -6,20 +6,35 @@ import plotly.graph_objects as go
 import pytest
 
 from gradviz_core.drawing import axis_names
-from gradviz_core.drawing.axis_names import LONGEST, MOST, cut
+from gradviz_core.drawing.axis_names import LONGEST, MOST, MOST_OF_TWO_LINES, lines
 
 
 @pytest.mark.parametrize(
     ("name", "shown"),
     [
-        ("layer1.0.relu", "layer1.0.relu"),
-        ("a" * LONGEST, "a" * LONGEST),
-        ("features.denseblock4.denselayer16.conv2", "features.d…6.conv2"),
+        ("layer1.0.relu", ("layer1.0.relu",)),
+        ("a" * LONGEST, ("a" * LONGEST,)),
+        ("layer3.0.conv1.relu", ("layer3.", "0.conv1.relu")),
+        ("layer2.0.relu, second call", ("layer2.0.", "relu, second call")),
+        ("encoder.layers.3." + "a" * LONGEST, ("encoder.layers.3.", "a" * LONGEST)),
+        ("features.denseblock4.denselayer16.conv2", ("…denseblock4.", "denselayer16.conv2")),
+        ("encoder.layers.encoder_layer_3.mlp.0", ("…encoder_layer_3.", "mlp.0")),
+        ("b" + "a" * LONGEST, ("b", "a" * LONGEST)),
+        ("a" * 100, ("…" + "a" * (LONGEST - 1), "a" * LONGEST)),
     ],
 )
-def test_a_name_is_cut_in_its_middle(name: str, shown: str) -> None:
-    assert cut(name) == shown
-    assert len(cut(name)) <= LONGEST
+def test_a_long_name_has_two_lines_that_part_at_a_dot_and_loses_its_beginning_alone(
+    name: str, shown: tuple[str, ...]
+) -> None:
+    assert lines(name) == shown
+    assert name.endswith("".join(shown).removeprefix("…"))
+
+
+def test_fewer_names_of_two_lines() -> None:
+    figure = go.Figure()
+    axis_names.write(figure, [f"layer{i}.0.attention.projection" for i in range(30)], list(range(30)))
+    assert len(figure.layout.xaxis.ticktext) == MOST_OF_TWO_LINES
+    assert figure.layout.xaxis.ticktext[0] == "…0.attention.<br>projection"
 
 
 @pytest.mark.parametrize(

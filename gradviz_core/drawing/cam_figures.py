@@ -24,6 +24,8 @@ CELLS = 24
 """Cells along each side of a small map."""
 COLUMNS = 16
 """Small maps side by side."""
+LEAST = 40
+"""Pixels across each of them, at least."""
 Doubles = npt.NDArray[np.float64]
 
 
@@ -88,6 +90,7 @@ def strip(
     if each:
         sheet = fields.tiles_on_scale(sheet, 1.0)
     figure = figures.tiles(sheet, chosen=chosen, width=1000)
+    figures.never_smaller(figure, LEAST * sheet.columns)
     said = np.full(sheet.field.values.shape, "", dtype=object)
     for position, name in enumerate(names):
         row, column = sheet.corner(position)

@@ -148,6 +148,12 @@ def tiles(
     return figure
 
 
+def never_smaller(figure: go.Figure, across: int) -> None:
+    """Where there is less room than for a sheet of so many pixels across, it scrolls sideways."""
+    layout = figure.layout
+    layout.meta = layout.meta | {"least_across": across + layout.margin.l + layout.margin.r}
+
+
 # --------------------------------------------------------------------------------------------------------------- charts
 
 

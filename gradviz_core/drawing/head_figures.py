@@ -15,6 +15,8 @@ from gradviz_core.types import Field, FloatArray
 
 WIDTH, EACH = 1000, 150
 """Pixels across the small maps together, at most, and across each."""
+LEAST, WIDEST = 96, 2400
+"""Pixels across each small map, at least, for which the whole may be wider; and across all then, at most."""
 LABEL = 0.028
 MOST = 400
 """Small maps at once, at most: more are too small to tell apart, and too much for a browser."""
@@ -63,6 +65,7 @@ def strip(
     titles = ["" if one is None else f"{one.layer}.{one.head}" for one in shown]
     number = next((at for at, one in enumerate(shown) if one and (one.layer, one.head) == chosen), None)
     figure = figures.tiles(sheet, chosen=number, titles=titles, width=width_of(across))
+    figures.never_smaller(figure, min(LEAST * across, WIDEST))
     said = np.zeros((*sheet.field.values.shape, 2), np.int16)
     for position, one in enumerate(shown):
         row, column = sheet.corner(position)
@@ -75,7 +78,7 @@ def strip(
 
 def width_of(heads: int) -> int:
     """Pixels across the small maps of so many heads."""
-    return min(WIDTH, EACH * heads)
+    return max(min(WIDTH, EACH * heads), min(WIDEST, LEAST * heads))
 
 
 def _scaled(over: FloatArray, each: bool) -> FloatArray:

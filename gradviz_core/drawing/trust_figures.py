@@ -26,9 +26,7 @@ _STROKES: Mapping[Order, tuple[str, str]] = {
 def along_layers(answers: Sequence[RandomisedAnswer], chosen: int) -> go.Figure:
     """How alike the maps are to the map itself, one point for each answer, from the score down; a line marks the layer
     that is ``chosen``."""
-    said = [
-        figure_text(answer.changed[-1] or "the model itself", 40) if answer.changed else "none" for answer in answers
-    ]
+    said = [figure_text(answer.changed[-1] or "the model itself") if answer.changed else "none" for answer in answers]
     at = [answer.question.layer for answer in answers]
     return _similarity(answers, at, said, chosen, "layers from the score down")
 

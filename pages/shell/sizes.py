@@ -40,6 +40,8 @@ class Size:
     """How much of the first screen is for what stands above and below it; 0 where it may leave the first screen."""
     phone: int = 10_000
     """The most on a phone."""
+    least: int = 0
+    """The least across: in a narrower room the picture scrolls sideways."""
 
 
 _MAIN = Size(rest=320)
@@ -71,6 +73,8 @@ def _said(size: Size, usual: Size | None = None) -> str:
     )
 
 
+_MANY = ("cams", "heads")
+"""Pictures of many small maps, which may scroll sideways."""
 _PICTURE = "[class*=st-key-picture_]"
 STYLE = "\n".join(
     [
@@ -79,16 +83,14 @@ STYLE = "\n".join(
         f"@media (max-width: 767px) {{ {_PICTURE} {{ --high: var(--phone) !important; --rest: -10000px; }} }}",
         f"{_PICTURE} [class*=st-key-chart_] {{",
         f"  --most: max({LOWEST}px, min(var(--high), 100vh - var(--rest)));",
-        "  --height: min(var(--most), (100cqw - var(--beside)) * var(--ratio) + var(--below));",
-        "  --width: min(100cqw, (var(--height) - var(--below)) / var(--ratio) + var(--beside));",
+        "  --across: max(100cqw, var(--least));",
+        "  --height: min(var(--most), (var(--across) - var(--beside)) * var(--ratio) + var(--below));",
+        "  --width: min(var(--across), (var(--height) - var(--below)) / var(--ratio) + var(--beside));",
         "  flex: none !important; height: calc(var(--height)) !important; width: calc(var(--width)) !important;",
+        "  min-width: var(--least) !important;",
         "}",
         f"@media (max-width: 767px) {{ {_PICTURE} [class*=st-key-chart_] {{ --most: var(--high); }} }}",
-        "@media (max-width: 767px) {",
-        "  .st-key-picture_cams { overflow-x: auto !important; }",
-        "  .st-key-picture_cams [class*=st-key-chart_] { --width: 760px; min-width: 760px !important;",
-        "    --height: calc((760px - var(--beside)) * var(--ratio) + var(--below)); }",
-        "}",
+        f":is({', '.join(f'.st-key-picture_{key}' for key in _MANY)}) {{ overflow-x: auto !important; }}",
         f"{_PICTURE} [class*=st-key-chart_] > * {{ height: 100% !important; width: 100% !important; }}",
     ]
 )
@@ -97,13 +99,19 @@ STYLE = "\n".join(
 @contextmanager
 def room(key: str, figure: go.Figure) -> Iterator[None]:
     """Room for the chart of this key."""
-    ratio = (figure.layout.meta or {}).get("rows_per_column")
+    told = figure.layout.meta or {}
+    ratio = told.get("rows_per_column")
     if not ratio:
         yield
         return
     margin, usual = figure.layout.margin, USUAL.get(key, Size())
     size = replace(
-        usual, ratio=round(ratio, 4), beside=margin.l + margin.r, below=margin.t + margin.b, high=figure.layout.height
+        usual,
+        ratio=round(ratio, 4),
+        beside=margin.l + margin.r,
+        below=margin.t + margin.b,
+        high=figure.layout.height,
+        least=told.get("least_across", 0),
     )
     if key in USUAL:
         size = replace(size, high=usual.high)
