@@ -134,6 +134,7 @@ PICTURES: dict[tuple[str, str], tuple[Drawn, Told, float]] = {
     (MAPS, "map"): (values, _tab("Map"), CLOSE),
     (MAPS, "cams"): (values, _tiles("Every layer", columns=16, label=0.022), CLOSE),
     (MAPS, "changes"): (_lines(0, 1), _tab("Regions"), 1e-4),
+    (MAPS, "medians"): (_lines(0, 1), _tab("Medians"), 1e-4),
     **{(page, "trust_map"): (values, _tab("Other map"), CLOSE) for page in (SALIENCY, MAPS)},
     (SALIENCY, "trust_curve"): (_lines(0, 1, 2), _tab("Similarity"), ALIKE),
     (MAPS, "trust_curve"): (_lines(0, 1), _compared, ALIKE),
@@ -233,6 +234,13 @@ def test_maps_of_a_layer_and_of_all(model: str, method: str, strip: str) -> None
     site = "layers.1" if "vit" in model else "layer3.0.relu:1"
     drawn = check(MAPS, model=model, maps="method", layer_method=method, site=site, strip=strip)
     assert drawn == {"strip", "map", "cams", "changes", "image"}
+
+
+@pytest.mark.parametrize(("model", "method"), [("preset/digits-cnn", "grad_cam"), ("preset/digits-cnn", "finer_cam")])
+def test_medians_over_several_images(model: str, method: str) -> None:
+    images, site = "sample/digit-3 sample/digit-8 sample/digit-0", "features.1"
+    choices: dict[str, Any] = {"image": "sample/cat", "several": images, "target": "8", "site": site}
+    assert "medians" in check(MAPS, model=model, maps="method", layer_method=method, **choices)
 
 
 @pytest.mark.parametrize("method", ["conductance", "layer_integrated_gradients"])

@@ -20,7 +20,7 @@ from gradviz_core.errors import Busy, DeadlineExceeded
 from gradviz_core.serving import files_in_one, long_sums
 from gradviz_core.serving.offers import Several, offers
 from gradviz_core.text.codec import question_from_json
-from gradviz_core.types import Answer, GradientQuestion, Question
+from gradviz_core.types import Answer, GradientQuestion, Question, blocks
 from gradviz_core.types.similarity import overlap, spearman
 from gradviz_core.types.views import VIEWS
 from pages.comparing import slots
@@ -323,6 +323,22 @@ def test_each_picture_has_its_program(tmp_path: Path) -> None:
     for number, name in enumerate(programs, start=1):
         key = "map_difference" if name == "Difference" else f"map{number}"
         drawn = values(chart(app, key))
+        assert snippet_runs.error(snippet_runs.run(programs[name], tmp_path), drawn) < 1e-5, name
+
+
+@pytest.mark.parametrize("method", ["gradient", "layer.grad_cam"])
+def test_the_difference_of_maps_too_large_for_a_screen_has_a_program(
+    method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(blocks, "MOST_SIDE", 7)
+    choices = {"map1": method, "map2": method, "map2_target": "2", "map_difference": "B-A"}
+    layers = {"map1_layer": "features.2", "map2_layer": "features.2"} if method != "gradient" else {}
+    app = opened(COMPARE, **SHAPES, **choices, **layers)
+    assert not errors(app)
+    programs = dict(zip([tab.label for tab in app.tabs], [block.value for block in app.code], strict=True))
+    for name, key in (("A", "map1"), ("Difference", "map_difference")):
+        drawn = values(chart(app, key))
+        assert max(drawn.shape) <= 7, "in blocks"
         assert snippet_runs.error(snippet_runs.run(programs[name], tmp_path), drawn) < 1e-5, name
 
 

@@ -9,7 +9,7 @@ from gradviz_core.drawing import compared_words, method_words, snippets
 from gradviz_core.drawing.compared import Compared, Pair
 from gradviz_core.drawing.screen.arrays import blocks_of
 from gradviz_core.text import target_text
-from gradviz_core.types import INPUT
+from gradviz_core.types import INPUT, FloatArray
 from gradviz_core.types.methods import PLAIN, card_of
 from gradviz_core.types.views import View
 from pages.comparing.questions import Found
@@ -72,8 +72,11 @@ def _number(value: float) -> float | None:
 def programs(choice: ScoredChoice, every: Drawn, view: View, two: str) -> None:
     """The panel with the program of each picture."""
     each = {found.asked.letter: _program(found, view) for found, _ in every}
-    if two and all(one.is_whole for _, one in every if one.letter in two):
-        each["Difference"] = snippets.difference(each[two[-1]], each[two[0]])
+    if two:
+        of = {one.letter: (found, one) for found, one in every}
+        (found, one), (theirs, _) = of[two[-1]], of[two[0]]
+        first, second = (_program(whose, view, whole=True) for whose in (found, theirs))
+        each["Difference"] = snippets.difference(first, second, None if one.is_whole else _size(one.values))
     code.panel(choice, {name: _as_it_is(text) for name, text in each.items()})
 
 
@@ -81,7 +84,13 @@ def _as_it_is(text: str) -> Callable[[snippets.Setting], str]:
     return lambda at: text
 
 
-def _program(found: Found, view: View) -> str:
+def _size(values: FloatArray) -> tuple[int, int]:
+    rows, columns = values.shape
+    return rows, columns
+
+
+def _program(found: Found, view: View, *, whole: bool = False) -> str:
+    """The program of one picture; ``whole`` has every cell, where a screen shows one for each block."""
     asked, question, target = found.asked, found.asked.question, found.answer.target
     at = code.setting(question.model, question.image, asked.survey)
     method, options, info = question.method, question.options, asked.info
@@ -91,10 +100,11 @@ def _program(found: Found, view: View) -> str:
         text = snippets.saliency(at, named, method, view.name, options, tokens=tokens, blocks=attending)
         name = f"attribution/{INPUT}" if f"attribution/{INPUT}" in found.answer.arrays else f"gradient/{INPUT}"
         part = method_words.part(found.answer.question)
-        return snippets.of_part(part, snippets.in_blocks(text, blocks_of(found.answer.arrays, name)))
+        blocks = None if whole else blocks_of(found.answer.arrays, name)
+        return snippets.of_part(part, snippets.in_blocks(text, blocks))
     named = target if snippets.asks_along(method) else question.target
     if card_of(method).one_map:
-        blocks = blocks_of(found.answer.arrays, f"attribution/{info.site}")
+        blocks = None if whole else blocks_of(found.answer.arrays, f"attribution/{info.site}")
         return snippets.in_blocks(snippets.layer_map(at, named, info, method, options), blocks)
     kind = {PLAIN: "gradient", "gradient_x_input": "product"}.get(method)
     if kind is not None:

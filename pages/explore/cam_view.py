@@ -113,7 +113,8 @@ def draw(
     called = {"map": METHODS[method].name, "cams": "every layer", "strip": "layer outputs"}
     tested = Tested(question, answer.target, "signed_sum", picture, snippets.MapAt(info), opacity)
     offered, names = trust.planned(tested)
-    also = _of_all_layers(every, drawn, several.chosen(choice.model))
+    together = several.chosen(choice.model)
+    also = _of_all_layers(every, drawn, together)
     also = replace(also, pictures={**also.pictures, **offered.pictures}, arrays={**also.arrays, **offered.arrays})
     taking.button(choice, f"{AT_LAYER}{method}", "layer_options", str(info.site))
     download_menu.menu(choice, shown, answer, "layers", called=called, also=also)
@@ -125,6 +126,8 @@ def draw(
     if drawn is not None:
         programs["Every layer"] = lambda at: drawn.program(at, every)
         programs["Regions"] = lambda at: drawn.regions(at, every)
+        if together:
+            programs["Medians"] = lambda at: drawn.medians(at, every, together)
     return Drawn(every, drawn, tested, trusted, code.panel(choice, programs, names))
 
 

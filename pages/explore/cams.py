@@ -20,6 +20,7 @@ from gradviz_core.types import (
     KeepingAnswer,
     KeepingQuestion,
     SiteInfo,
+    keys,
     layouts,
 )
 from gradviz_core.types.layouts import Grid
@@ -146,6 +147,12 @@ class Strip:
         """The code of what the regions do."""
         question = answer.question
         return snippets.layer_regions(at, answer.target, self.infos, question.method, question.options)
+
+    def medians(self, at: snippets.Setting, answer: CamsAnswer, images: Sequence[str]) -> str:
+        """The code of what they do over the images with these keys."""
+        question = answer.question
+        samples = images if all(keys.kind(key) == keys.SAMPLE for key in images) else ()
+        return snippets.region_medians(at, answer.target, self.infos, question.method, question.options, samples)
 
     def program(self, at: snippets.Setting, answer: CamsAnswer) -> str:
         """The code of the picture."""

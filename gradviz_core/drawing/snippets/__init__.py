@@ -27,6 +27,7 @@ from gradviz_core.drawing.snippets.layers import (
     layer_sheet,
 )
 from gradviz_core.drawing.snippets.maps import feature_map_over_image, feature_maps, sheet
+from gradviz_core.drawing.snippets.medians import region_medians
 from gradviz_core.drawing.snippets.perturbation import after, classes_after, path, predicted_and_actual
 from gradviz_core.drawing.snippets.predicted import predicted_map
 from gradviz_core.drawing.snippets.saliency import asks_elsewhere, of_part, saliency
@@ -78,6 +79,7 @@ __all__ = [
     "positions_in_blocks",
     "predicted_and_actual",
     "predicted_map",
+    "region_medians",
     "saliency",
     "seen",
     "sensitivities",

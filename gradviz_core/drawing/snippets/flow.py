@@ -28,12 +28,11 @@ def keep_one(value):
 
 """
 _HOOKS = """for module in model.modules():
-    module.register_forward_hook(keep)
-output = model(x)"""
+    module.register_forward_hook(keep)"""
 _HOOKS_OF_EXPORTED = """for module in model.modules():
     if not isinstance(module, torch.fx.GraphModule):  # a part of the graph, not a layer
-        module.register_forward_hook(keep)
-output = model(x)"""
+        module.register_forward_hook(keep)"""
+RUN = "output = model(x)"
 _DEAD = """def dead_share(value, axis):
     if value.ndim < 2 or not bool((value >= 0).all()):
         return float("nan")  # only outputs that are never negative can be dead
@@ -119,31 +118,38 @@ def passes(setting: Setting, target: Target, *, again: bool = False) -> tuple[Bl
     """``kept``, every value, ``gradients`` and ``gradient_norms``. The target is read from what the model returns. The
     graph stays where there will be gradients ``again``."""
     assert inside(target) is None, "the flow page has no other targets"
+    watch, back = watched(setting), backward(again=again)
+    norms = ("", "", _NORM, "", "", "gradient_norms = np.array([norm(gradient) for gradient in gradients])")
+    start = picture(setting), numbers(setting), model(setting, by_layer=True)
+    return (
+        *start,
+        Block((*watch.lines, RUN), watch.imports, watch.functions),
+        score(target, setting),
+        Block((*back.lines, *norms), (_NUMPY, *back.imports)),
+    )
+
+
+def watched(setting: Setting) -> Block:
+    """Hooks on ``model`` that put every value into ``kept`` as it runs."""
     why = (
         "Forward pass that keeps every value. The hooks return clones, so later in-place operations change the clones "
         "and not the kept values."
     )
-    stays = ", retain_graph=True" if again else ""
     hooks = _HOOKS_OF_EXPORTED if setting.exported else _HOOKS
-    watch = Block((comment(why), _WATCH + hooks), (_TORCH,), (MAP_TENSORS,))
-    back = Block(
-        (
-            comment("All gradients at once; None where the score does not depend on the value."),
-            "reached = [value for value in kept if value.requires_grad]",
-            f"gradients = torch.autograd.grad(score, reached, allow_unused=True{stays})",
-            "of = {id(value): gradient for value, gradient in zip(reached, gradients)}",
-            "gradients = [of.get(id(value)) for value in kept]",
-            "",
-            "",
-            _NORM,
-            "",
-            "",
-            "gradient_norms = np.array([norm(gradient) for gradient in gradients])",
-        ),
-        (_NUMPY, _TORCH),
+    return Block((comment(why), _WATCH + hooks), (_TORCH,), (MAP_TENSORS,))
+
+
+def backward(*, again: bool) -> Block:
+    """``gradients`` of ``score`` with respect to what is ``kept``."""
+    stays = ", retain_graph=True" if again else ""
+    lines = (
+        comment("All gradients at once; None where the score does not depend on the value."),
+        "reached = [value for value in kept if value.requires_grad]",
+        f"gradients = torch.autograd.grad(score, reached, allow_unused=True{stays})",
+        "of = {id(value): gradient for value, gradient in zip(reached, gradients)}",
+        "gradients = [of.get(id(value)) for value in kept]",
     )
-    start = picture(setting), numbers(setting), model(setting, by_layer=True)
-    return *start, watch, score(target, setting), back
+    return Block(lines, (_TORCH,))
 
 
 def wrapped(items: list[str]) -> str:

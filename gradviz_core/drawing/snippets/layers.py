@@ -139,12 +139,12 @@ def asks_along(method: MethodName) -> bool:
 
 def _here(setting: Setting, target: Target, site: Site, lines: Sequence[str]) -> tuple[Block, ...]:
     """``value`` and ``gradient`` at the image."""
-    stays = ", retain_graph=True" if _again(lines) else ""
+    stays = ", retain_graph=True" if again(lines) else ""
     back = (
         comment("The gradient with respect to this value."),
         f"(gradient,) = torch.autograd.grad(score, value{stays})",
     )
-    first = forward(setting, site), score(target, setting), *_scores(setting, target, lines)
+    first = forward(setting, site), score(target, setting), *all_scores(setting, target, lines)
     return *first, Block(back, ("import torch",))
 
 
@@ -219,8 +219,16 @@ def layer_regions(
 ) -> str:
     """``shown`` has a row for each of the sites: by how much the score changes with the region of its map kept alone,
     and with it dropped. The target names its class."""
+    imports = ("import math", *score(target, setting).imports)
+    return _of_layers(setting, target, method, options, region_lines(setting, target, infos, method, options), imports)
+
+
+def region_lines(
+    setting: Setting, target: Target, infos: Sequence[SiteInfo], method: MethodName, options: OptionValues
+) -> tuple[str, ...]:
+    """From ``kept`` and ``gradients`` to ``shown``, as ``layer_regions`` has it."""
     here = score(target, setting)
-    body = (
+    return (
         "",
         "@torch.no_grad()",
         "def score_at(x):",
@@ -238,7 +246,6 @@ def layer_regions(
         "    shown.append([score_at(x * region) - whole, score_at(x * ~region) - whole])",
         "shown = np.array(shown)",
     )
-    return _of_layers(setting, target, method, options, body, ("import math", *here.imports))
 
 
 def _each_layer(
@@ -278,16 +285,15 @@ def _of_layers(
 ) -> str:
     about = method_words.sentence(method, options, target, setting.card.labels, "each layer output")
     last = Block(body, ("import numpy as np", "import torch", *imports, *card_of(method).imports))
-    again = _again(body)
-    return program(f"{about}.", *passes(setting, target, again=again), *_scores(setting, target, body), last)
+    return program(f"{about}.", *passes(setting, target, again=again(body)), *all_scores(setting, target, body), last)
 
 
-def _again(lines: Sequence[str]) -> bool:
+def again(lines: Sequence[str]) -> bool:
     """Whether they take a gradient too."""
     return any("autograd.grad(" in line for line in lines)
 
 
-def _scores(setting: Setting, target: Target, lines: Sequence[str]) -> tuple[Block, ...]:
+def all_scores(setting: Setting, target: Target, lines: Sequence[str]) -> tuple[Block, ...]:
     """``scores``, the row of all classes, for a method that compares them."""
     if not isinstance(target, ClassScore) or not any("scores" in line for line in lines):
         return ()
