@@ -13,7 +13,7 @@ from gradviz_core import images
 from gradviz_core.errors import BadImage, BadModel, GradVizError, QuestionError
 from gradviz_core.text import codec
 from gradviz_core.text.readers import WENT_WRONG, reading
-from gradviz_core.uploads import archive, model_files
+from gradviz_core.uploads import archive, label_files, model_files
 from gradviz_core.uploads.exported.outputs import read_tree
 from tests.hostile import exported_files, pictures, weights
 from tests.hostile.formats import FORMATS, complaint
@@ -62,8 +62,8 @@ READERS: dict[str, tuple[Callable[[], object], str, type[GradVizError], str]] = 
         "model file",
     ),
     "labels": (
-        lambda: model_files.read_labels(b"cat"),
-        "gradviz_core.uploads.model_files._label",
+        lambda: label_files.read(b"cat"),
+        "gradviz_core.uploads.label_files._label",
         BadModel,
         "file of labels",
     ),
@@ -114,8 +114,8 @@ def test_our_own_sentences_stay_as_they_are() -> None:
 
 
 def test_the_fuzzer_takes_such_a_sentence_for_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gradviz_core.uploads.model_files._label", fails)
-    assert re.fullmatch(rf"Unthought: {SECRET} at model_files\.py:\d+", complaint(FORMATS["labels"], b"cat"))
+    monkeypatch.setattr("gradviz_core.uploads.label_files._label", fails)
+    assert re.fullmatch(rf"Unthought: {SECRET} at label_files\.py:\d+", complaint(FORMATS["labels"], b"cat"))
 
 
 def test_what_was_not_thought_of_once_has_a_sentence_of_its_own() -> None:

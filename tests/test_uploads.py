@@ -23,7 +23,7 @@ from gradviz_core.models import architectures, catalogue
 from gradviz_core.settings import settings
 from gradviz_core.text.codec import MOST_LABELS
 from gradviz_core.types.cards import Preprocessing, Recipe
-from gradviz_core.uploads import model_files, store, weights_files
+from gradviz_core.uploads import label_files, model_files, store, weights_files
 from tests.advice import ends_with_advice
 from tests.exported.files import exported_bytes
 
@@ -188,7 +188,7 @@ def test_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_labels(data: bytes) -> None:
-    assert model_files.read_labels(data) == ("cat", "dog", "owl")
+    assert label_files.read(data) == ("cat", "dog", "owl")
 
 
 @pytest.mark.parametrize(
@@ -217,7 +217,7 @@ def test_labels(data: bytes) -> None:
 )
 def test_labels_refused(data: bytes, sentence: str) -> None:
     with pytest.raises(BadModel) as caught:
-        model_files.read_labels(data)
+        label_files.read(data)
     assert sentence in str(caught.value)
     assert len(str(caught.value)) < 300
 

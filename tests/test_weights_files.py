@@ -18,7 +18,7 @@ from gradviz_core.models import architectures, catalogue, torchvision_models, to
 from gradviz_core.models.torchvision_shapes import CLASSES
 from gradviz_core.settings import settings
 from gradviz_core.uploads import model_files, weights_files
-from gradviz_core.uploads.weights_files import fitting, pickles
+from gradviz_core.uploads.weights_files import fitting, pickles, plans
 from gradviz_core.uploads.weights_files.tensors import StoredTensor, check, check_total
 
 
@@ -125,8 +125,8 @@ def test_every_protocol_of_pickle(protocol: int) -> None:
 @pytest.mark.parametrize("name", sorted(catalogue.TORCHVISION))
 def test_the_table_says_what_torchvision_builds(name: str) -> None:
     """Run scripts/write_shapes.py where it does not. What a layer computes for itself is real once it is built."""
-    plan = fitting.plan(f"torchvision/{name}")
-    module = fitting.empty(f"torchvision/{name}", 5, None)
+    plan = plans.plan(f"torchvision/{name}")
+    module = plans.empty(f"torchvision/{name}", 5, None)
     state = {key: value for key, value in module.state_dict().items() if not key.endswith("tracked")}
     wanted = {key: tuple(5 if n == CLASSES else n for n in shape) for key, shape in plan.shapes.items()}
     assert {key: tuple(value.shape) for key, value in state.items()} == wanted

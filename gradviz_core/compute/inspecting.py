@@ -32,9 +32,9 @@ def reply(word: str, body: bytes) -> bytes:
         BadImage, BadModel: as the readers do.
     """
     if word == "read-labels":
-        from gradviz_core.uploads.model_files import read_labels
+        from gradviz_core.uploads import label_files
 
-        return labels_to_json(read_labels(body)).encode()
+        return labels_to_json(label_files.read(body)).encode()
     asked = json.loads(body)
     data = here().arriving(asked["name"]).read_bytes()
     if word in ("upload-image", "rescale-image"):

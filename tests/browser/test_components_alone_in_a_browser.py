@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from pages.learn import lesson_contents
-from pages.shell import architecture_map, download_menu, printed
+from pages.shell import architecture_map, download_buttons, printed
 from pages.streamlit_private import elements
 from pages.understand import player
 from tests.browser import streamlit_ids
@@ -193,11 +193,17 @@ def _menu() -> dict[str, object]:
     row = {"chart": "chart_x", "label": "X", "lines": ["X"], "file": "x"}
     pages = {name: {"address": "nowhere", "file": "x.html"} for name in ("whole", "light")}
     arrays = [{"address": "about:blank", "file": "x.npz", "label": "Raw arrays"}]
-    return {"rows": [row | pages], "arrays": arrays, "bibtex": "", "columns": [85, 175], "names": download_menu._NAMES}
+    return {
+        "rows": [row | pages],
+        "arrays": arrays,
+        "bibtex": "",
+        "columns": [85, 175],
+        "names": download_buttons._NAMES,
+    }
 
 
 def test_a_picture_that_is_not_there_and_a_server_that_is_away_are_told_apart(page: Page) -> None:
-    Alone(page, "<div class='menu'></div>", download_menu._JS).draw(_menu())
+    Alone(page, "<div class='menu'></div>", download_buttons._JS).draw(_menu())
     page.get_by_role("button", name="X (HTML)").click()
     said = page.get_by_role("status").first
     expect(said).to_have_text("The picture cannot be made into a file. Wait until it is drawn, then try again.")
@@ -214,7 +220,7 @@ def test_a_picture_that_is_not_there_and_a_server_that_is_away_are_told_apart(pa
 
 
 def test_arrays_come_though_the_menu_was_closed(page: Page) -> None:
-    Alone(page, "<div class='menu'></div>", download_menu._JS).draw(_menu())
+    Alone(page, "<div class='menu'></div>", download_buttons._JS).draw(_menu())
     page.get_by_role("button", name="Raw arrays (npz)").click()
     page.evaluate("document.querySelector('div').remove()")
     expect(page.locator("iframe")).to_have_count(1)

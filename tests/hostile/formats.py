@@ -27,7 +27,7 @@ from gradviz_core.text import codec
 from gradviz_core.text.readers import WENT_WRONG, place
 from gradviz_core.types import ClassScore, GradientQuestion, Preprocessing, SurveyAnswer, SurveyQuestion
 from gradviz_core.types.cards import Recipe
-from gradviz_core.uploads import model_files, store
+from gradviz_core.uploads import label_files, model_files, store
 from tests import image_files
 from tests.hostile import (
     band_files,
@@ -222,7 +222,7 @@ _ALL = (
     Format("frames", _several_frames, (spoil.of_bytes, spoil.of_bytes, spoil.of_start), _look_at_frames),
     Format("dicom", dicom_files.samples, (spoil.of_bytes, spoil.of_start, spoil.of_start), _look_at_slice),
     Format("npy", _arrays, (spoil.of_bytes, spoil.of_start, *[spoil.of_array_header] * 4), _look),
-    Format("labels", _labels, (spoil.of_bytes, spoil.of_json), model_files.read_labels),
+    Format("labels", _labels, (spoil.of_bytes, spoil.of_json), label_files.read),
     Format("recipe", lambda: [_recipe()], (spoil.of_json, spoil.of_json, spoil.of_bytes), _read_recipe),
     Format("question", lambda: [_question()], (spoil.of_json, spoil.of_json, spoil.of_bytes), codec.question_from_json),
     Format("operators", lambda: [b""], (lambda random, _: random.randbytes(8),), random_operators.run),

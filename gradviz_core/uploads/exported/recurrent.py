@@ -7,6 +7,7 @@ cost is wanted, each layer is one operator instead of a dozen for each of its st
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -21,50 +22,54 @@ _MODES = {"rnn_relu": 0, "rnn_tanh": 1, "lstm": 2, "gru": 3}
 """torch's numbers of the kinds of layers."""
 
 
-def _run(
-    kind: str,
-    x: Tensor,
-    hidden: list[Tensor],
-    weights: list[Tensor],
-    biases: bool,
-    layers: int,
-    both: bool,
-    batch: bool,
-) -> tuple[Tensor, ...]:
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """One use of such a layer, with the sizes that the operation names."""
+
+    kind: str
+    x: Tensor
+    hidden: list[Tensor]
+    weights: list[Tensor]
+    biases: bool
+    layers: int
+    both: bool
+    """Whether it goes through the sequence in both directions."""
+    batch: bool
+    """Whether the axis of the batch is the first."""
+
+    @property
+    def directions(self) -> int:
+        """One or two."""
+        return 1 + self.both
+
+
+def _run(call: _Call) -> tuple[Tensor, ...]:
     """What torch's own gives: the outputs, and the last hidden states. Those that a file begins with are of float32,
     whatever the model is computed in."""
-    hidden = [state.to(x.dtype) for state in hidden]
-    per_layer = _check(kind, x, hidden, weights, biases, layers, both, batch)
-    if fake_tensors.is_fake(x) and torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
-        return _without_values(kind, x, hidden, per_layer, layers, both, batch)
-    first: Any = hidden if kind == "lstm" else hidden[0]
-    operator = getattr(torch.ops.aten, kind).input
-    return operator(x, first, weights, biases, layers, 0.0, False, both, batch)  # type: ignore[no-any-return]
+    call = replace(call, hidden=[state.to(call.x.dtype) for state in call.hidden])
+    per_layer = _check(call)
+    if fake_tensors.is_fake(call.x) and torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+        return _without_values(call, per_layer)
+    first: Any = call.hidden if call.kind == "lstm" else call.hidden[0]
+    operator = getattr(torch.ops.aten, call.kind).input
+    sizes = (call.biases, call.layers, 0.0, False, call.both, call.batch)
+    return operator(call.x, first, call.weights, *sizes)  # type: ignore[no-any-return]
 
 
-def _check(
-    kind: str,
-    x: Tensor,
-    hidden: list[Tensor],
-    weights: list[Tensor],
-    biases: bool,
-    layers: int,
-    both: bool,
-    batch: bool,
-) -> list[list[Tensor]]:
+def _check(call: _Call) -> list[list[Tensor]]:
     """The weights of each layer and direction, where all sizes are as they must be; else ``ValueError``."""
-    if x.dim() != 3 or any(state.dim() != 3 for state in hidden) or len(hidden) != (2 if kind == "lstm" else 1):
+    x, hidden, weights = call.x, call.hidden, call.weights
+    directions, cells, is_lstm = call.directions, call.layers * call.directions, call.kind == "lstm"
+    if x.dim() != 3 or any(state.dim() != 3 for state in hidden) or len(hidden) != 1 + is_lstm:
         raise ValueError("its input and its hidden states must have three axes")
-    directions, size, out = 1 + both, hidden[-1].shape[2], hidden[0].shape[2]
+    size, out = hidden[-1].shape[2], hidden[0].shape[2]
     projected = out != size
-    per = (4 if biases else 2) + projected
-    if layers < 1 or not min(x.shape) or len(weights) != layers * directions * per:
-        raise ValueError(f"{len(weights)} weights do not suit {layers} layers in {directions} directions")
-    if layers * directions * x.shape[batch] > MOST_STEPS:
-        raise ValueError(f"it makes {layers * directions * x.shape[batch]:,} steps; the limit is {MOST_STEPS:,}")
-    states = [
-        (layers * directions, x.shape[not batch], width) for width in ((out, size) if kind == "lstm" else (size,))
-    ]
+    per = (4 if call.biases else 2) + projected
+    if call.layers < 1 or not min(x.shape) or len(weights) != cells * per:
+        raise ValueError(f"{len(weights)} weights do not suit {call.layers} layers in {directions} directions")
+    if (steps := cells * x.shape[call.batch]) > MOST_STEPS:
+        raise ValueError(f"it makes {steps:,} steps; the limit is {MOST_STEPS:,}")
+    states = [(cells, x.shape[not call.batch], width) for width in ((out, size) if is_lstm else (size,))]
     if [tuple(state.shape) for state in hidden] != states:
         raise ValueError(f"hidden states of the shapes {[tuple(state.shape) for state in hidden]} are not {states}")
     types = {tensor.dtype for tensor in (x, *hidden, *weights)}
@@ -73,26 +78,25 @@ def _check(
     groups = [weights[at : at + per] for at in range(0, len(weights), per)]
     for at, group in enumerate(groups):
         read = x.shape[2] if at < directions else out * directions
-        gates = _GATES[kind] * size
-        wanted = [(gates, read), (gates, out), *[(gates,)] * (2 * biases), *[(out, size)] * projected]
+        gates = _GATES[call.kind] * size
+        wanted = [(gates, read), (gates, out), *[(gates,)] * (2 * call.biases), *[(out, size)] * projected]
         if [tuple(weight.shape) for weight in group] != wanted:
             raise ValueError(f"weights of the shapes {[tuple(weight.shape) for weight in group]} are not {wanted}")
     return groups
 
 
-def _without_values(
-    kind: str, x: Tensor, hidden: list[Tensor], groups: list[list[Tensor]], layers: int, both: bool, batch: bool
-) -> tuple[Tensor, ...]:
+def _without_values(call: _Call, groups: list[list[Tensor]]) -> tuple[Tensor, ...]:
     """Results of the same shapes, by one operator for each layer and direction."""
-    ends: list[list[Tensor]] = []
-    for layer in range(layers):
+    x, ends = call.x, list[list[Tensor]]()
+    for layer in range(call.layers):
         results = []
-        for direction in range(1 + both):
-            at = layer * (1 + both) + direction
-            result, *last = _one_layer(kind, x, [state[at] for state in hidden], groups[at], bool(direction), batch)
+        for direction in range(call.directions):
+            at = layer * call.directions + direction
+            hidden = [state[at] for state in call.hidden]
+            result, *last = _one_layer(call.kind, x, hidden, groups[at], bool(direction), call.batch)
             results.append(result)
             ends.append(last)
-        x = torch.cat(results, 2) if both else results[0]
+        x = torch.cat(results, 2) if call.both else results[0]
     return x, *(torch.stack(states) for states in zip(*ends, strict=True))
 
 
@@ -126,7 +130,7 @@ def _lstm(
     batch_first: bool,
 ) -> tuple[Tensor, ...]:
     """LSTM; nothing is dropped in evaluation mode."""
-    return _run("lstm", input, hx, params, has_biases, num_layers, bidirectional, batch_first)
+    return _run(_Call("lstm", input, hx, params, has_biases, num_layers, bidirectional, batch_first))
 
 
 def _plain(kind: str) -> Callable[..., tuple[Tensor, ...]]:
@@ -143,7 +147,7 @@ def _plain(kind: str) -> Callable[..., tuple[Tensor, ...]]:
         bidirectional: bool,
         batch_first: bool,
     ) -> tuple[Tensor, ...]:
-        return _run(kind, input, [hx], params, has_biases, num_layers, bidirectional, batch_first)
+        return _run(_Call(kind, input, [hx], params, has_biases, num_layers, bidirectional, batch_first))
 
     return run
 

@@ -9,7 +9,7 @@ from typing import Literal
 
 from gradviz_core.errors import BadModel
 from gradviz_core.text.shown_text import visible
-from gradviz_core.uploads.weights_files import before_zip, fitting, safetensors_files, shards, state_dicts, unwrapping
+from gradviz_core.uploads.weights_files import before_zip, plans, safetensors_files, shards, state_dicts, unwrapping
 from gradviz_core.uploads.weights_files.building import build as build
 from gradviz_core.uploads.weights_files.building import findings as findings
 from gradviz_core.uploads.weights_files.fitting import fits as fits
@@ -77,7 +77,7 @@ def _of_safetensors(tensors: dict[str, StoredTensor], notes: tuple[str, ...], si
     odd = {name: _EMPTY for name, tensor in tensors.items() if 0 in tensor.shape}
     whole = {name: tensor for name, tensor in tensors.items() if name not in odd}
     check_total(whole.values(), size)
-    return WeightsFile("safetensors", tuple(parts_of((), whole, odd, (), fitting.is_known)), notes)
+    return WeightsFile("safetensors", tuple(parts_of((), whole, odd, (), plans.is_known)), notes)
 
 
 def _of_saved(saved: Saved, size: int) -> WeightsFile:
@@ -106,7 +106,7 @@ def _parts(saved: Saved, found: unwrapping.StateDict, size: int) -> list[Part]:
         else:
             tensors[name] = saved.tensor(name, ref)
     check_total(tensors.values(), size)
-    return parts_of(found.path, tensors, odd, found.notes, fitting.is_known)
+    return parts_of(found.path, tensors, odd, found.notes, plans.is_known)
 
 
 def _objects(objects: Counter[str]) -> tuple[str, ...]:

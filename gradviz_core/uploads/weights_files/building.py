@@ -10,7 +10,7 @@ from torch import nn
 
 from gradviz_core.errors import BadModel
 from gradviz_core.types import keys
-from gradviz_core.uploads.weights_files import dialects, fitting
+from gradviz_core.uploads.weights_files import dialects, fitting, plans
 from gradviz_core.uploads.weights_files.tensors import Loadable
 
 _MOST_NAMED = 10
@@ -27,7 +27,7 @@ def build(architecture: str, tensors: Mapping[str, Loadable]) -> nn.Module:
     found = fitting.compare(architecture, tensors)
     if found.differences:
         raise fitting.mismatch(found, tensors)
-    module = fitting.empty(architecture, found.classes, found.image_size, found.head, found.channels)
+    module = plans.empty(architecture, found.classes, found.image_size, found.head, found.channels)
     stored = fitting.prepared(architecture, tensors)
     for name, own in module.state_dict().items():
         if name.endswith("num_batches_tracked") or (name not in stored and not own.is_floating_point()):

@@ -5,26 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
-from functools import lru_cache
-
-import torch
-from torch import nn
 
 from gradviz_core.errors import BadModel
 from gradviz_core.models import (
-    architectures,
     catalogue,
-    timm_models,
     timm_shapes,
     torchvision_models,
     torchvision_shapes,
 )
-from gradviz_core.models.on_meta import OnMeta
 from gradviz_core.models.torchvision_shapes import CLASSES
 from gradviz_core.types import keys
 from gradviz_core.types.cards import Fit, Preprocessing
 from gradviz_core.uploads import next_steps
-from gradviz_core.uploads.weights_files import dialects, first_layers, heads, leftovers, twins
+from gradviz_core.uploads.weights_files import dialects, first_layers, heads, leftovers, plans, twins
 from gradviz_core.uploads.weights_files.heads import Head
 from gradviz_core.uploads.weights_files.tensors import Loadable, shape_text
 
@@ -36,22 +29,9 @@ MOST_COMPARED = 12
 
 SMALL_IMAGES = Preprocessing((32, 32), None, (0.4914, 0.4822, 0.4465), (0.247, 0.2435, 0.2616))
 """CIFAR-10 as it is usually normalised."""
-_MARKER = 1_000_003
-"""A number of classes that no other dimension of a preset has."""
 _AUXILIARY = ("aux1.", "aux2.", "AuxLogits.")
 _OLD_DENSENET = re.compile(r"^(.*denselayer\d+\.(?:norm|conv))\.([12]\..*)")
 _EXPORT = f"Put them into your own model. {next_steps.EXPORT}"
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What an architecture needs: names and shapes, ``CLASSES`` standing for the number of classes."""
-
-    shapes: dict[str, tuple[int, ...]]
-    whole: frozenset[str]
-    """Names of those that hold whole numbers."""
-    classes: int
-    """As many as its own weights have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +95,11 @@ def compare(architecture: str, tensors: Mapping[str, Loadable]) -> Comparison:
     has = prepared(architecture, tensors)
     shapes = {name: tensor.shape for name, tensor in has.items()}
     if keys.kind(architecture) == keys.TIMM:
-        needs = _timm_plan(keys.name(architecture), has)
+        needs = plans.of_timm(keys.name(architecture), has)
         image_size = timm_shapes.image_side(keys.name(architecture), shapes)
     else:
         image_size = torchvision_shapes.image_side(keys.name(architecture), shapes)
-        needs = plan(architecture, image_size)
+        needs = plans.plan(architecture, image_size)
     channels = first_layers.channels(needs.shapes, has)
     needs = replace(needs, shapes=first_layers.for_channels(needs.shapes, channels))
     head = heads.find(needs.shapes, CLASSES, has) if keys.kind(architecture) != keys.PRESET else None
@@ -142,7 +122,7 @@ def compare(architecture: str, tensors: Mapping[str, Loadable]) -> Comparison:
     return Comparison(architecture, classes, image_size, matching, tuple(differences), head, unused, channels)
 
 
-def _wanted(needs: Plan, head: Head | None, has: Mapping[str, Loadable]) -> dict[str, tuple[int, ...]]:
+def _wanted(needs: plans.Plan, head: Head | None, has: Mapping[str, Loadable]) -> dict[str, tuple[int, ...]]:
     """The shapes of all tensors with the file's number of classes, and with the file's head."""
     classes = _classes_in(needs, has)
     wanted = {
@@ -225,88 +205,11 @@ def notes(architecture: str, tensors: Mapping[str, Loadable]) -> tuple[str, ...]
     return (*said, *leftovers.note(found.unused, keys.name(architecture)))
 
 
-def empty(
-    architecture: str, classes: int, image_size: int | None, head: Head | None = None, channels: int = 3
-) -> nn.Module:
-    """The architecture with its parameters on the meta device, with this head in the place of its own, and for images
-    of so many channels."""
-    kind, name = keys.split(first_layers.plain(architecture))
-    with OnMeta():
-        if kind == keys.PRESET:
-            return architectures.build(name, classes)
-        if kind == keys.TORCHVISION:
-            module = torchvision_models.untrained(name, classes, image_size)
-    if kind == keys.TIMM:
-        module = timm_models.untrained(name, classes, image_size)
-    with OnMeta():
-        if head is not None:
-            module.set_submodule(head.path, head.module())
-        first_layers.make_small(architecture, module)
-        first_layers.take(module, channels)
-        return module
-
-
-def _timm_plan(name: str, has: Mapping[str, Loadable]) -> Plan:
-    """What timm's architecture of this name needs: all that the file has but the head, where the file is its own.
-
-    Raises:
-        BadModel: there is no such architecture, or the file is another one's.
-    """
-    entry = timm_shapes.table().get(name)
-    shapes = {key: tensor.shape for key, tensor in has.items()}
-    if entry is None or timm_shapes.digest(shapes, entry.paths) != entry.digest:
-        raise BadModel(f"The weights are not those of timm's {name[:80]!r}. Choose an architecture that fits the file.")
-    inside = tuple(f"{path}." for path in entry.paths)
-    needed = {key: shape for key, shape in shapes.items() if not key.startswith(inside)}
-    for path in entry.paths:
-        needed |= {f"{path}.weight": (CLASSES, entry.features), f"{path}.bias": (CLASSES,)}
-    return Plan(needed, frozenset(key for key, one in has.items() if not one.dtype.is_floating_point), 1000)
-
-
-@lru_cache(maxsize=256)
-def plan(architecture: str, image_size: int | None = None) -> Plan:
-    """What the architecture needs.
-
-    Raises:
-        BadModel: there is no such architecture.
-    """
-    kind, name = keys.split(first_layers.plain(architecture))
-    known = {keys.PRESET: architectures.PRESET_NAMES, keys.TORCHVISION: tuple(catalogue.TORCHVISION)}
-    if name not in known.get(kind, ()):
-        raise BadModel(f"Unknown architecture {architecture[:80]!r}. Choose one that fits the file.")
-    if kind == keys.PRESET:
-        return _preset_plan(name)
-    entry = torchvision_shapes.table()[name]
-    shapes = entry.shapes if image_size is None else torchvision_shapes.for_image(name, image_size)
-    return Plan(first_layers.with_small_kernel(architecture, shapes), entry.whole, 1000)
-
-
-def _preset_plan(name: str) -> Plan:
-    state: dict[str, torch.Tensor] = empty(f"{keys.PRESET}/{name}", _MARKER, None).state_dict()
-    needed = {key: value for key, value in state.items() if not key.endswith("num_batches_tracked")}
-    return Plan(
-        {key: tuple(CLASSES if n == _MARKER else n for n in value.shape) for key, value in needed.items()},
-        frozenset(key for key, value in needed.items() if not value.is_floating_point()),
-        len(catalogue.preset(name).labels),
-    )
-
-
-@lru_cache(maxsize=1)
-def known_names() -> frozenset[str]:
-    """Names of the tensors of all architectures."""
-    return frozenset(name for architecture in _architectures() for name in plan(architecture).shapes)
-
-
-def is_known(name: str) -> bool:
-    """Whether some architecture has a tensor of this name, or of one that stands for it in another library."""
-    return name in known_names() or dialects.knows(name)
-
-
 def _has_auxiliary(architecture: str) -> bool:
     return keys.name(architecture) in torchvision_models.WITH_AUXILIARY_HEADS
 
 
-def _classes_in(needs: Plan, has: Mapping[str, Loadable]) -> int:
+def _classes_in(needs: plans.Plan, has: Mapping[str, Loadable]) -> int:
     """Length of the head's dimension that counts classes; the architecture's own where the file has no such head."""
     for name, shape in needs.shapes.items():
         if CLASSES in shape and name in has and len(has[name].shape) == len(shape):
@@ -317,20 +220,14 @@ def _classes_in(needs: Plan, has: Mapping[str, Loadable]) -> int:
 def _ranked(tensors: Mapping[str, Loadable]) -> list[Comparison]:
     """The architectures whose names are most like those in the file, best first."""
     names = prepared("", tensors).keys()
-    likely = sorted(_architectures(), key=lambda architecture: -_likeness(architecture, names))[:MOST_COMPARED]
+    likely = sorted(plans.every(), key=lambda architecture: -_likeness(architecture, names))[:MOST_COMPARED]
     found = [compare(architecture, tensors) for architecture in likely]
     return sorted(found, key=lambda one: (len(one.differences), -one.matching, one.architecture))
 
 
-@lru_cache(maxsize=1)
-def _architectures() -> tuple[str, ...]:
-    presets = [keys.preset(name) for name in architectures.PRESET_NAMES if name != "shapes-shortcut"]
-    return (*presets, *(keys.torchvision(name) for name in catalogue.TORCHVISION))
-
-
 def _likeness(architecture: str, names: Set[str]) -> float:
     """Share of names that an architecture and a file have in common, 0 to 1."""
-    needs = plan(architecture).shapes.keys()
+    needs = plans.plan(architecture).shapes.keys()
     common = len(needs & names)
     return common / (len(needs) + len(names) - common)
 
