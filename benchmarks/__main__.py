@@ -18,6 +18,7 @@ SUBJECTS = {
     "check": "Checks by finite differences, which give way to clicks",
     "passes": "In one process, without the service",
     "attributions": "Methods that average many gradients, beside captum and grad-cam",
+    "stopping": "A sum of 1,024 draws that somebody stops",
     "verdicts": "Maps of a model whose weights are shuffled from the top",
     "app": "The app in a browser",
     "pages": "Pages that one core serves",
