@@ -9,8 +9,8 @@ import streamlit as st
 from pages.shell import unseen
 from pages.streamlit_private import elements
 
-PAPER = 1040
-"""Pixels of the paper's width between its margins."""
+PAPER, HIGH = 1040, 660
+"""Pixels of the paper between its margins: across, and of a picture down, so that its sentence fits on the page too."""
 FOOT = "gradviz-foot"
 """Id of the style that writes the address into the margin, where the browser can; elsewhere it stands over the page."""
 _JS = """
@@ -32,12 +32,15 @@ export default function ({ data }) {
     note();
     const main = document.querySelector(data.main);
     if (!main || matchMedia("print").matches) return;
-    const root = document.documentElement.style, width = main.clientWidth;
+    const root = document.documentElement.style, width = main.clientWidth, zoom = Math.min(1, data.paper / width);
     root.setProperty("--printed-width", `${width}px`);
-    root.setProperty("--printed-zoom", Math.min(1, data.paper / width));
+    root.setProperty("--printed-zoom", zoom);
     for (const chart of document.querySelectorAll("[class*=st-key-chart_]")) {
       chart.style.setProperty("--printed", `${chart.offsetHeight}px`);
       chart.style.setProperty("--printed-across", `${chart.offsetWidth}px`);
+      const room = (chart.closest("[class*=st-key-picture_]") ?? chart).clientWidth;
+      const whole = Math.min(1, room / chart.offsetWidth, data.high / zoom / chart.offsetHeight);
+      chart.style.setProperty("--printed-whole", whole || 1);
     }
   };
   window.addEventListener("beforeprint", keep);
@@ -67,6 +70,8 @@ STYLE = f"""
   {elements.CHART} .main-svg {{ background: transparent !important; }}
   body [class*="st-key-picture_"] [class*="st-key-chart_"] {{ height: var(--printed, var(--height)) !important;
     width: var(--printed-across, var(--width)) !important; }}
+  [class*="st-key-chart_"] {{ zoom: var(--printed-whole, 1); }}
+  [class*="st-key-picture_"] {{ overflow: visible !important; }}
   {elements.APP}, {elements.VIEW}, body {{ background: #ffffff !important; }}
   [class*="st-key-chart_"], {elements.ELEMENT}, h1, h2, h3 {{ break-inside: avoid; }}
   [class*="st-key-chart_"], h1, h2, h3 {{ break-after: avoid; }}
@@ -79,4 +84,4 @@ STYLE = f"""
 def note_address() -> None:
     """Keep the page's address where the style sheet finds it."""
     with unseen.place():
-        _component(key="printed", data={"main": elements.MAIN_BLOCK, "paper": PAPER, "foot": FOOT})
+        _component(key="printed", data={"main": elements.MAIN_BLOCK, "paper": PAPER, "high": HIGH, "foot": FOOT})

@@ -181,7 +181,7 @@ def test_an_address_that_cannot_be_decoded_is_printed_as_it_is(page: Page) -> No
         page.goto(address)
         page.reload()
         Alone(page, "<span></span>", printed._JS).draw(
-            {"main": elements.MAIN_BLOCK, "paper": printed.PAPER, "foot": printed.FOOT}
+            {"main": elements.MAIN_BLOCK, "paper": printed.PAPER, "high": printed.HIGH, "foot": printed.FOOT}
         )
         assert page.evaluate("document.body.dataset.address") == shown
 
