@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from statistics import median
 
-import psutil
+import psutil  # type: ignore[import-untyped]
 
 from benchmarks.attributions import KEY, LABEL, PHOTO
 from benchmarks.service import service
