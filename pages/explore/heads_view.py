@@ -57,7 +57,8 @@ def draw(choice: frame.ScoredChoice, layer_list: DeltaGenerator) -> None:
     else:
         with st.container(width=drawn.width):
             panel.picture(drawn.picture, "heads")
-            st.caption("Where the window is narrower than the maps, they scroll sideways.")
+            with st.container(key="heads_go_on"):
+                st.caption("Where the window is narrower than the maps, they scroll sideways.")
         shown.insert(1, "heads")
     called = {"map": "one head", "heads": "every head"}
     download_menu.menu(choice, shown, answer, "heads", called=called)

@@ -9,8 +9,8 @@ import streamlit as st
 from pages.shell import unseen
 from pages.streamlit_private import elements
 
-PAPER, HIGH = 1040, 660
-"""Pixels of the paper between its margins: across, and of a picture down, so that its sentence fits on the page too."""
+PAPER, HIGH = 1040, 520
+"""Pixels: across the paper between its margins, and of a picture down, so that heading and sentence fit on its sheet."""
 FOOT = "gradviz-foot"
 """Id of the style that writes the address into the margin, where the browser can; elsewhere it stands over the page."""
 _JS = """
@@ -57,7 +57,7 @@ STYLE = f"""
   {elements.COLUMN} {{ min-width: 0 !important; }}
   {elements.HEADER}, {elements.SIDEBAR}, {elements.OPEN_SIDEBAR}, {elements.TOOLBAR}, .st-key-tools, .st-key-sheet,
   .gradviz-walk, [class*="st-key-read_"], .st-key-meaning, .st-key-leave_presentation, .st-key-pixel_controls,
-  .st-key-not_printed, .st-key-shown_opacity {{ display: none !important; }}
+  .st-key-not_printed, .st-key-shown_opacity, .st-key-cams_go_on, .st-key-heads_go_on {{ display: none !important; }}
   {elements.MAIN_BLOCK} button:not([role=radio]), {elements.MAIN_BLOCK} {elements.POPOVER} {{
     display: none !important; }}
   {elements.VIEW} {{ padding-left: 0 !important; display: block !important; }}
@@ -68,12 +68,14 @@ STYLE = f"""
   {elements.MAIN_BLOCK} *:not({elements.CHART} *) {{ background-color: transparent !important; }}
   {elements.CHART} text {{ fill: #111111 !important; }}
   {elements.CHART} .main-svg {{ background: transparent !important; }}
+  {elements.CHART} .legend .bg {{ fill: none !important; }}
+  {elements.CHART} :is({elements.CHART_GRID}, .zerolinelayer path) {{ stroke: #dddddd !important; }}
   body [class*="st-key-picture_"] [class*="st-key-chart_"] {{ height: var(--printed, var(--height)) !important;
     width: var(--printed-across, var(--width)) !important; }}
   [class*="st-key-chart_"] {{ zoom: var(--printed-whole, 1); }}
   [class*="st-key-picture_"] {{ overflow: visible !important; }}
   {elements.APP}, {elements.VIEW}, body {{ background: #ffffff !important; }}
-  [class*="st-key-chart_"], {elements.ELEMENT}, h1, h2, h3 {{ break-inside: avoid; }}
+  [class*="st-key-chart_"], {elements.ELEMENT}, {elements.ROW}, h1, h2, h3 {{ break-inside: avoid; }}
   [class*="st-key-chart_"], h1, h2, h3 {{ break-after: avoid; }}
   {elements.CODE} {{ max-height: none !important; overflow: visible !important; }}
   body::after {{ content: attr(data-address); position: fixed; bottom: 0; left: 0; font: 9pt sans-serif; color: #444; }}
