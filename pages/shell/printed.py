@@ -10,7 +10,7 @@ from pages.shell import unseen
 from pages.streamlit_private import elements
 
 PAPER, HIGH = 1040, 520
-"""Pixels: across the paper between its margins, and of a picture down, so that heading and sentence fit on its sheet."""
+"""Pixels: across the paper between its margins, and of a picture down, so that heading and sentence fit on a sheet."""
 FOOT = "gradviz-foot"
 """Id of the style that writes the address into the margin, where the browser can; elsewhere it stands over the page."""
 _JS = """
