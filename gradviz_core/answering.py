@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from gradviz_core import memory
-from gradviz_core.answers import kinds, pictures, sizes
+from gradviz_core.answers import kinds, pairs, pictures, sizes
 from gradviz_core.answers.failures import ADVICE_ON_INPUT, explaining, input_text, ran_out_of_memory
 from gradviz_core.answers.load import Model, RecentModels
 from gradviz_core.answers.needs import Needs
@@ -166,7 +166,7 @@ class Answerer:
             scene = self._scene(device, question)
             if scene.fast:
                 clock = replace(clock, fast=scene.fast.said)
-            with QuickKernels() if scene.fast else nullcontext():
+            with pairs.naming_the_other(question.image), QuickKernels() if scene.fast else nullcontext():
                 return kinds.about_models(question).answer(scene, question, notes, clock)
 
     # ------------------------------------------------------------------------------------------------------- the pass
@@ -196,8 +196,8 @@ class Answerer:
             self._check_size(question, self._last.trace.values[INPUT])
             return self._last
         self._last = None
-        model = self._models.get(question.model, device)
-        seen = pictures.as_seen(question.image, model.card.preprocessing)
+        model, looked_at = pairs.of_one_image(self._models.get(question.model, device), question.image, device)
+        seen = pictures.as_seen(looked_at, model.card.preprocessing)
         x = torch.tensor(seen.numbers, device=device)
         kept = None if self._remember and needs.sites != frozenset({INPUT}) else needs.sites
         with explaining(question.model, f"This model cannot run on {input_text(x)}", ADVICE_ON_INPUT):

@@ -19,7 +19,7 @@ from gradviz_core.drawing.screen.site_maps import quantities
 from gradviz_core.drawing.snippets import Setting
 from gradviz_core.errors import QuestionError
 from gradviz_core.settings import settings
-from gradviz_core.types import MethodName, layouts
+from gradviz_core.types import MethodName, keys, layouts
 from gradviz_core.types.controls import Number
 from gradviz_core.types.methods import METHODS as CARDS
 from gradviz_core.types.methods import OptionValues, offered_at
@@ -78,7 +78,8 @@ def error(found: np.ndarray, drawn: np.ndarray) -> float:
 
 def setting(model: str, image: str, architecture: str = "") -> Setting:
     survey = ask(gv.SurveyQuestion(model=model, image=image))
-    sample = "" if image.startswith("upload/") else image
+    looked_at = keys.looked_at(image)
+    sample = "" if keys.is_upload(looked_at) else looked_at
     return Setting(
         survey.card,
         survey.sites,
@@ -87,6 +88,7 @@ def setting(model: str, image: str, architecture: str = "") -> Setting:
         architecture,
         heads=survey.heads,
         draw=0 if survey.random else None,
+        held=snippets.Held.of(survey),
     )
 
 

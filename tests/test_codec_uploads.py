@@ -55,6 +55,7 @@ SLICES = st.builds(
 )
 STEPS = channels(1) | channels(3) | SLICES
 RECIPES = st.builds(Recipe, LINE, LINE, LINE, st.lists(LINE, max_size=4).map(tuple), STEPS)
+OF_TWO = st.builds(replace, RECIPES, inputs=st.just(("before", "after")), other=STEPS)
 FITS = st.builds(Fit, TEXT, COUNT, COUNT, COUNT, STEPS)
 TEXTS = st.lists(TEXT, max_size=3).map(tuple)
 IMAGE_REPORTS = st.builds(ImageReport, TEXT, COUNT, COUNT, TEXT, TEXTS)
@@ -73,7 +74,7 @@ PLAIN = Recipe("0" * 64, "torchvision/resnet18", "Mine", ("cat", "dog"), Preproc
 
 
 @RELAXED
-@given(RECIPES)
+@given(RECIPES | OF_TWO)
 def test_a_recipe_comes_back_equal_and_has_one_text(recipe: Recipe) -> None:
     text = recipe_to_json(recipe)
     assert recipe_from_json(text) == recipe

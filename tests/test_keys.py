@@ -77,6 +77,32 @@ def test_only_uploads_have_a_digest() -> None:
         assert not keys.is_upload(other)
 
 
+def test_two_images_are_read_as_they_were_written() -> None:
+    assert keys.pair("sample/star", "sample/cat") == "sample/star~sample/cat"
+    second = keys.pair("sample/star", "sample/cat", 1)
+    assert second == "sample/star~sample/cat@2"
+    for key, place, looked_at, held in (
+        ("sample/star~sample/cat", 0, "sample/star", "sample/cat"),
+        (second, 1, "sample/cat", "sample/star"),
+        ("sample/star", 0, "sample/star", ""),
+        ("sample/star@2", 0, "sample/star@2", ""),
+    ):
+        assert (keys.place(key), keys.looked_at(key), keys.held(key)) == (place, looked_at, held)
+    assert keys.turned(second) == "sample/star~sample/cat"
+    assert keys.exchanged(second, "sample/ring") == "sample/star~sample/ring@2"
+    assert keys.exchanged("sample/star~sample/cat", "sample/ring") == "sample/ring~sample/cat"
+    assert keys.exchanged("sample/star", "sample/ring") == "sample/ring"
+    assert keys.images("a~b~c@2") == ("a", "b", "c")
+
+
+def test_a_pair_with_an_upload_is_about_an_upload() -> None:
+    upload = keys.upload(DIGEST)
+    for key in (f"sample/a~{upload}", f"{upload}~sample/a@2", f"sample/a~sample/b~{upload}", "sample/a~upload/"):
+        assert keys.is_upload(key)
+        assert keys.digest(key) is None
+    assert not keys.is_upload("sample/a~sample/b@2")
+
+
 def test_no_other_file_puts_keys_together_or_takes_them_apart() -> None:
     sources = [*ROOT.glob("*.py"), *(ROOT / "gradviz_core").rglob("*.py"), *(ROOT / "pages").rglob("*.py")]
     found = [str(file.relative_to(ROOT)) for file in sources if BY_HAND.search(file.read_text(encoding="utf-8"))]

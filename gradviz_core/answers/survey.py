@@ -8,7 +8,7 @@ from gradviz_core.answers.needs import Needs
 from gradviz_core.answers.scene import Clock, Scene
 from gradviz_core.answers.sizes import Known, Size
 from gradviz_core.tracing.trace import describe
-from gradviz_core.types import SurveyAnswer, SurveyQuestion
+from gradviz_core.types import SurveyAnswer, SurveyQuestion, keys
 
 
 def needs(question: SurveyQuestion) -> Needs:
@@ -27,6 +27,7 @@ def answer(scene: Scene, question: SurveyQuestion, notes: tuple[str, ...], clock
     Raises:
         BadTarget: the head that was named does not exist, or cannot be what it is said to be.
     """
+    held = keys.held(question.image)
     return SurveyAnswer(
         question=question,
         card=scene.model.card,
@@ -36,7 +37,8 @@ def answer(scene: Scene, question: SurveyQuestion, notes: tuple[str, ...], clock
         notes=(*notes, *scene.remarks()),
         receipt=clock.receipt(),
         arrays={"pixels": scene.pixels.copy()},
-        file=images.describe(question.image, scene.model.card.preprocessing),
+        file=images.describe(keys.looked_at(question.image), scene.model.card.preprocessing),
+        held=images.describe(held, scene.model.card.other) if held and scene.model.card.other else None,
         upright=scene.upright,
         random=scene.trace.random,
         attends=scene.trace.attends,

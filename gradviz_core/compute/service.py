@@ -230,9 +230,13 @@ class Service:
         Raises:
             UnknownModel, UnknownImage: what it names is no longer here.
         """
-        for image in _others(question):
-            self._intake.touch("", image)
-        return self._intake.touch(*_subject(question))
+        model, image = _subject(question)
+        for other in _others(question):
+            self._intake.touch("", other)
+        file = self._intake.touch(model, "")
+        for each in keys.images(image):
+            self._intake.touch("", each)
+        return file
 
     def _wait(self, connection: Connection, pool: Supervisor, job: Job) -> Message | None:
         self._checking.stop_check()

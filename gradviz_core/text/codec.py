@@ -258,11 +258,13 @@ def recipe_to_json(recipe: Recipe) -> str:
     said: dict[str, Any] = json.loads(_RECIPES.dump_json(recipe))
     if recipe.reading is None:
         del said["reading"]
-    if not recipe.part:
-        del said["part"]
-    for name in ("standardised", "shown", "slices", "slices_first"):
-        if not said["preprocessing"][name]:
-            del said["preprocessing"][name]
+    for name in ("part", "inputs", "other"):
+        if not said[name]:
+            del said[name]
+    for steps in filter(None, (said["preprocessing"], said.get("other"))):
+        for name in ("standardised", "shown", "slices", "slices_first"):
+            if not steps[name]:
+                del steps[name]
     return json.dumps(said, sort_keys=True, separators=(",", ":"))
 
 
@@ -286,13 +288,18 @@ def recipe_from_json(text: str | bytes) -> Recipe:
 def _check_recipe(recipe: Recipe) -> None:
     if len(recipe.labels) > MOST_LABELS:
         raise BadModel(f"There are {len(recipe.labels):,} labels; the limit is {MOST_LABELS:,}.")
-    for text in (recipe.title, recipe.architecture, recipe.part, *recipe.labels):
+    for text in (recipe.title, recipe.architecture, recipe.part, *recipe.inputs, *recipe.labels):
         if len(text) > LONGEST_TEXT or not is_one_line(text):
             raise BadModel(
                 f"The text {_short(text)} cannot be used: a title or label is one line of at most {LONGEST_TEXT} "
                 "characters without control characters. Shorten it."
             )
-    check_preprocessing(recipe.preprocessing)
+    for steps in filter(None, (recipe.preprocessing, recipe.other)):
+        check_preprocessing(steps)
+    if len(set(recipe.inputs)) != len(recipe.inputs) or len(recipe.inputs) != (0 if recipe.other is None else 2):
+        raise BadModel(
+            f"The names of the images cannot be {_short(recipe.inputs)}: a model that takes two has two different ones."
+        )
 
 
 def image_report_to_json(report: ImageReport) -> str:

@@ -143,6 +143,12 @@ class ModelCard:
     """Of a preset: key of the sample image that it is shown with first; empty for the first that suits it."""
     weights: PackageFile | None = None
     """Of a preset: where its weights lie; None for a file beside its card."""
+    inputs: tuple[str, ...] = ()
+    """What the author calls the two images of a network that takes two; empty for one that takes one."""
+    looked_at: int = 0
+    """Which of the two ``preprocessing`` is for, 0 or 1; the other is held."""
+    other: Preprocessing | None = None
+    """How an image becomes the other input of a network that takes two."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -313,6 +319,12 @@ class ModelReport:
     """A proposal for an ``exported`` model: its own size, and the usual mean and std; None for weights alone."""
     notes: tuple[str, ...]
     """What a person should know, each a sentence: unwrapped from ``state_dict``, NaN in two tensors."""
+    inputs: tuple[str, ...] = ()
+    """As in ``ModelCard``."""
+    second_shape: tuple[int | None, ...] = ()
+    """Of an ``exported`` model that takes two images: shape of the second."""
+    other: Preprocessing | None = None
+    """The same proposal for the second image."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,3 +345,7 @@ class Recipe:
     """What the values that the model returns mean; None takes it from the graph, or guesses."""
     part: str = ""
     """As in ``Fit``; empty for the first or only set of weights in the file."""
+    inputs: tuple[str, ...] = ()
+    """As in ``ModelCard``."""
+    other: Preprocessing | None = None
+    """How an image becomes the second input of a model that takes two."""

@@ -5,7 +5,9 @@
 - ``torchvision/ARCHITECTURE@WEIGHTS``: ``torchvision/resnet18@IMAGENET1K_V1``, or with seeded random weights
   ``torchvision/resnet18@random-0``;
 - ``timm/ARCHITECTURE@random-0``: an architecture of timm with seeded random weights, where timm is installed;
-- ``upload/SHA-256``: an uploaded image by the digest of its bytes, an uploaded model by that of its recipe.
+- ``upload/SHA-256``: an uploaded image by the digest of its bytes, an uploaded model by that of its recipe;
+- ``sample/cup~sample/dog``: the two images of a network that takes two, in the order of its inputs. The first is looked
+  at and the second held; with ``@2`` behind it the second is looked at and the first held.
 
 An architecture that uploaded weights are loaded into is ``preset/NAME``, ``torchvision/ARCHITECTURE`` or
 ``timm/ARCHITECTURE``. The catalogue and the store say whether what a key names exists.
@@ -16,6 +18,7 @@ from __future__ import annotations
 import re
 
 PRESET, SAMPLE, TORCHVISION, TIMM, UPLOAD = "preset", "sample", "torchvision", "timm", "upload"
+_BESIDE, _SECOND = "~", "@2"
 MOST_SEED = 2**31 - 1
 """The largest seed of random weights."""
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -54,6 +57,11 @@ def upload(digest: str) -> str:
     return f"{UPLOAD}/{digest}"
 
 
+def pair(first: str, second: str, place: int = 0) -> str:
+    """``sample/cup~sample/dog``; with ``place`` 1, where the second is looked at, ``sample/cup~sample/dog@2``."""
+    return f"{first}{_BESIDE}{second}{_SECOND if place else ''}"
+
+
 # ---------------------------------------------------------------------------------------------------------------- read
 
 
@@ -86,9 +94,42 @@ def seed(weights: str) -> int | None:
     return int(found[1]) if found and int(found[1]) <= MOST_SEED else None
 
 
+def images(key: str) -> tuple[str, ...]:
+    """The key of each image that an image's key names, in order: of a pair two, else the key itself."""
+    return tuple(key.removesuffix(_SECOND).split(_BESIDE)) if _BESIDE in key else (key,)
+
+
+def place(key: str) -> int:
+    """Which image of a pair is looked at: 0 for the first, 1 for the second; 0 of a single image."""
+    return int(_BESIDE in key and key.endswith(_SECOND))
+
+
+def looked_at(key: str) -> str:
+    """The key of the image that is looked at; of a single image the key itself."""
+    return images(key)[place(key)]
+
+
+def held(key: str) -> str:
+    """The key of the image of a pair that is held; empty of a single image."""
+    return images(key)[1 - place(key)] if _BESIDE in key else ""
+
+
+def turned(key: str) -> str:
+    """The key of the same two images with the other one looked at."""
+    first, second = images(key)
+    return pair(first, second, 1 - place(key))
+
+
+def exchanged(key: str, image: str) -> str:
+    """The key with another image in the place of the one that is looked at."""
+    if not held(key):
+        return image
+    return pair(held(key), image, 1) if place(key) else pair(image, held(key))
+
+
 def is_upload(key: str) -> bool:
-    """Whether a key says that it names an upload, whatever stands after the slash."""
-    return kind(key) == UPLOAD
+    """Whether a key says that it names an upload, whatever stands after the slash; of a pair, that one of it is."""
+    return any(kind(each) == UPLOAD for each in images(key))
 
 
 def shortened(key: str) -> str:

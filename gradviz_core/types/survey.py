@@ -40,6 +40,8 @@ class SurveyAnswer(Answer):
     arrays: Arrays
     file: ImageFile | None = None
     """How the picture lies in its file; None for a sample."""
+    held: ImageFile | None = None
+    """The same of the image that is held, where the model takes two."""
     upright: tuple[int, int] = (0, 0)
     """Rows and columns of the whole picture, upright, before it is resized and cropped; zeros if they are not known."""
     random: bool = False

@@ -14,7 +14,7 @@ from gradviz_core.settings import settings
 from gradviz_core.text.preprocessing_limits import LARGEST_SIDE, check_preprocessing
 from gradviz_core.text.readers import reading
 from gradviz_core.types import keys
-from gradviz_core.types.cards import Fit, ModelCard, ModelReport, Preprocessing
+from gradviz_core.types.cards import Fit, ModelCard, ModelReport, Preprocessing, Recipe
 from gradviz_core.uploads import archive, foreign_files, label_files, next_steps, store, weights_files
 from gradviz_core.uploads.weights_files import (
     Part,
@@ -75,7 +75,7 @@ def load(digest: str) -> tuple[nn.Module, ModelCard]:
     opened = _open(recipe.file, recipe.architecture, recipe.part)
     label_files.check(recipe.labels, opened.classes)
     against = recipe.labels[0] if opened.classes == 1 and len(recipe.labels) == 2 else ""
-    _check_input(recipe.preprocessing, opened.input_shape)
+    _check_inputs(recipe, opened)
     what = f"{recipe.architecture} with uploaded weights" if recipe.architecture else "An uploaded program"
     card = ModelCard(
         key=keys.upload(digest),
@@ -88,6 +88,8 @@ def load(digest: str) -> tuple[nn.Module, ModelCard]:
         provenance=f"uploaded file {recipe.file[:12]}",
         reading=recipe.reading,
         against=against,
+        inputs=recipe.inputs,
+        other=recipe.other,
     )
     return opened.module, card
 
@@ -107,6 +109,8 @@ class _Opened:
     classes: int | None
     input_shape: tuple[int | None, ...]
     """Empty where the module does not say."""
+    second_shape: tuple[int | None, ...] = ()
+    """Empty for a module that takes one image."""
 
 
 @lru_cache(maxsize=1)
@@ -120,7 +124,8 @@ def _open(file: str, architecture: str, part: str) -> _Opened:
         from gradviz_core.uploads import exported
 
         program = exported.read(data)
-        return _Opened(program.module, program.parameters, program.classes, program.input_shape)
+        shapes = program.input_shape, program.second_shape
+        return _Opened(program.module, program.parameters, program.classes, *shapes)
     if _is_exported(data):
         raise BadModel("The file is an exported program with its own architecture. Do not choose an architecture.")
     _refuse_other_kinds(data)
@@ -197,12 +202,14 @@ def _inspect_exported(data: bytes) -> ModelReport:
     from gradviz_core.uploads import exported
 
     program = exported.read(data)
-    if any(size is not None and size > LARGEST_SIDE for size in program.input_shape[-2:]):
-        raise BadModel(
-            f"The model takes images of {' x '.join(map(str, program.input_shape[-2:]))} pixels; the limit is "
-            f"{LARGEST_SIDE:,} on each side. Export it for a smaller input."
-        )
-    check_preprocessing(program.preprocessing)
+    for shape in (program.input_shape, program.second_shape):
+        if any(size is not None and size > LARGEST_SIDE for size in shape[-2:]):
+            raise BadModel(
+                f"The model takes images of {' x '.join(map(str, shape[-2:]))} pixels; the limit is "
+                f"{LARGEST_SIDE:,} on each side. Export it for a smaller input."
+            )
+    for steps in filter(None, (program.preprocessing, program.other)):
+        check_preprocessing(steps)
     return ModelReport(
         file=hashlib.sha256(data).hexdigest(),
         format="exported",
@@ -212,6 +219,9 @@ def _inspect_exported(data: bytes) -> ModelReport:
         classes=program.classes,
         preprocessing=program.preprocessing,
         notes=program.notes,
+        inputs=program.inputs,
+        second_shape=program.second_shape,
+        other=program.other,
     )
 
 
@@ -256,6 +266,16 @@ def _refuse_other_kinds(data: bytes) -> None:
         f".safetensors, .pt or .pth file. {next_steps.EXPORT}",
         next_steps.export(),
     )
+
+
+def _check_inputs(recipe: Recipe, opened: _Opened) -> None:
+    """Refuse a recipe for another number of images than the model takes, or for others."""
+    if (recipe.other is not None) != bool(opened.second_shape):
+        takes, made_for = ("two images", "one") if opened.second_shape else ("one image", "two")
+        raise BadModel(f"The model takes {takes}, and its recipe is for {made_for}. Upload the model again.")
+    _check_input(recipe.preprocessing, opened.input_shape)
+    if recipe.other is not None:
+        _check_input(recipe.other, opened.second_shape)
 
 
 _AXES = {4: "images, channels, height, width", 5: "images, then channels and slices, height, width"}

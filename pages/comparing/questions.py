@@ -32,6 +32,7 @@ from pages.comparing.slots import Texts
 from pages.layout.frame import ScoredChoice
 from pages.methods import layer_maps, token_grids
 from pages.shell import address, ahead, asking, controls, rows
+from pages.uploads import images
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,8 @@ def survey(texts: Texts, choice: ScoredChoice) -> SurveyAnswer:
     Raises:
         GradVizError: as ``asking.ask`` does.
     """
-    model, image = texts.model or choice.model, texts.image or choice.image
+    model = texts.model or choice.model
+    image = images.of_model(texts.image or choice.image, model)
     if (model, image) == (choice.model, choice.image):
         return choice.survey
     found = asking.ask(SurveyQuestion(model=model, image=image, seed=choice.draw), "Loading the model and the image …")

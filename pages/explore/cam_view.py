@@ -13,6 +13,7 @@ from gradviz_core.drawing import figures, snippets
 from gradviz_core.drawing.screen.arrays import blocks_of
 from gradviz_core.drawing.screen.seen import seen
 from gradviz_core.types import AboutAModel, CamsAnswer, CamsQuestion, GradientQuestion, SiteInfo
+from gradviz_core.types.keys import exchanged
 from gradviz_core.types.looks import Look
 from gradviz_core.types.methods import METHODS
 from pages.comparing import taking
@@ -141,7 +142,8 @@ def _of_all_layers(every: CamsAnswer, drawn: cams.Strip | None, keys: Sequence[s
     if not keys:
         return download_menu.Offered({"changes": "regions"}, arrays)
     pictures = {"changes": "regions", "medians": "medians"}
-    return download_menu.Offered(pictures, arrays, {"Of each image": {key: replace(asked, image=key) for key in keys}})
+    of_each = {key: replace(asked, image=exchanged(asked.image, key)) for key in keys}
+    return download_menu.Offered(pictures, arrays, {"Of each image": of_each})
 
 
 def trusted(drawn: Drawn) -> None:

@@ -6,6 +6,7 @@ import streamlit as st
 
 from gradviz_core.compute import client
 from gradviz_core.errors import GradVizError
+from gradviz_core.types import keys
 from gradviz_core.types.cards import ImageFile, Scaling
 from pages.shell import address
 from pages.shell.words import plain
@@ -19,7 +20,7 @@ def choose(key: str, file: ImageFile | None) -> None:
     """Choose how many bits the uploaded image ``key`` uses; each number of bits gives an image with its own key."""
     if file is None or file.scaling is None:
         return
-    scaling = file.scaling
+    image, key, scaling = key, keys.looked_at(key), file.scaling
     now = _chosen(scaling)
     numbers = [str(bits) for bits in range(scaling.bits, FEWEST - 1, -1)]
     options = [_BY_ITSELF, *([] if now in (_BY_ITSELF, *numbers) else [now]), *numbers]
@@ -28,7 +29,7 @@ def choose(key: str, file: ImageFile | None) -> None:
         options,
         options.index(now),
         format_func=lambda option: _words(option, scaling),
-        key=f"bits_{key}",
+        key=f"bits_{image}",
         help="The largest value that fits in this many bits is shown as white. Larger values are clipped.",
     )
     if wanted == now:
@@ -39,7 +40,7 @@ def choose(key: str, file: ImageFile | None) -> None:
         st.error(plain(str(error)), icon=":material/error:")
         return
     uploaded.image_reports()[report.key] = report
-    address.write({"image": report.key})
+    address.write({"image": keys.exchanged(image, report.key)})
     st.rerun()
 
 

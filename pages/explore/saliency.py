@@ -14,7 +14,7 @@ from gradviz_core.types.methods import METHODS
 from gradviz_core.types.randomised import ViewName
 from gradviz_core.types.views import VIEWS
 from pages.comparing import taking
-from pages.explore import depth, predictions
+from pages.explore import depth, predictions, two_gradients
 from pages.layout import code, frame
 from pages.methods import naming, over_patches
 from pages.shell import check, completeness, download_menu, facts, panel, pixel, rows, saliency, sizes, slices
@@ -48,6 +48,7 @@ with one_sentence():
     answer = rows.ask(question, "Computing the map …", look, size, slices.values(steps))
     with at_slice:
         answer = slices.choose(answer, steps)
+    other = two_gradients.ask(choice, question, view)
     options = answer.question.options
     gradient, image = saliency.drawn_array(answer), seen_in(answer.arrays)
     checked = (
@@ -58,9 +59,11 @@ with one_sentence():
     if of_patches:
         shown = over_patches.draw(answer, choice.survey.card, opacity / 100, spot)
     else:
-        shown = saliency.draw(answer, view, choice.survey.card, opacity / 100, spot)
+        beside = (other.answer, other.card) if other is not None else None
+        shown = saliency.draw(answer, view, choice.survey.card, opacity / 100, spot, beside)
     shown = replace(shown, caption=slices.named(shown.caption, answer, steps))
-    shown = replace(shown, caption=naming.named(shown.caption, question, choice.survey.sites))
+    caption = two_gradients.by(naming.named(shown.caption, question, choice.survey.sites), choice.survey.card)
+    shown = replace(shown, caption=caption)
 
     with choice.beside:
         facts.line(*facts.predicted_and_score(answer, answer.prediction, choice.labels, choice.reading))
@@ -69,9 +72,14 @@ with one_sentence():
     said = slices.named(saliency.seen(choice.survey, origin, image.blocks), answer, steps)
     seen = predictions.image(answer.target, image, found, choice.labels, spot, saliency.HEIGHT, said)
     channels = saliency.pictures_wide(len(names)) if view.each_channel else 1
-    columns = st.columns(
-        (1, 1) if channels_below else (1, 1, sizes.WITH_BAR) if mapped else (1, channels * sizes.WITH_BAR)
-    )
+    if other is not None:
+        here, there = two_gradients.rooms(choice)
+        two_gradients.draw(other, choice, answer, view, opacity / 100, there)
+        columns = [here.image, here.image, here.map]
+    else:
+        columns = st.columns(
+            (1, 1) if channels_below else (1, 1, sizes.WITH_BAR) if mapped else (1, channels * sizes.WITH_BAR)
+        )
     with columns[0]:
         panel.picture(seen, "image")
         naming.show_other_image(question)
@@ -91,7 +99,15 @@ with one_sentence():
     length = (f"L2 norm of {METHODS[method].in_text}{over}", captions.number_text(gradient.length))
     largest = f"largest in this {slice_words.word(steps)} at" if steps.slices else "largest at"
     facts.line(
-        *(over_patches.facts_of(answer) if of_patches else (length, (largest, saliency.peak(gradient, view, names))))
+        *(
+            over_patches.facts_of(answer)
+            if of_patches
+            else (
+                length,
+                *((two_gradients.length(other),) if other is not None else ()),
+                (largest, saliency.peak(gradient, view, names)),
+            )
+        )
     )
     facts.notes(answer.notes)
 
@@ -120,7 +136,7 @@ with one_sentence():
     )
     offered, later = (download_menu.NOTHING, ()) if steps.slices else trust.planned(tested)
     taking.button(choice, method, "options", view="" if view.each_channel else view.address)
-    download_menu.menu(choice, drawn, answer, "saliency", checked, also=offered)
+    download_menu.menu(choice, drawn, answer, "saliency", checked, also=two_gradients.offered(other, offered))
     target = answer.target if snippets.asks_elsewhere(method) else choice.target
     classes = len(answer.prediction)
     programs = {

@@ -9,6 +9,7 @@ import streamlit as st
 
 from gradviz_core.drawing import cam_figures, cam_words
 from gradviz_core.types import KeepingAnswer, KeepingQuestion, Target
+from gradviz_core.types.keys import exchanged
 from gradviz_core.types.layer_medians import medians
 from pages.explore import cams
 from pages.shell import address, asking, later, panel, sites, widgets
@@ -52,7 +53,7 @@ def draw(
     parts: Sequence[KeepingQuestion], drawn: cams.Strip, keys: Sequence[str], target: Target, labels: Sequence[str]
 ) -> None:
     """The medians over the images that are answered: the others are asked once the page is drawn."""
-    each = [[replace(part, image=key) for part in parts] for key in keys]
+    each = [[replace(part, image=exchanged(part.image, key)) for part in parts] for key in keys]
     with asking.one_sentence():
         found = later.answers([question for questions in each for question in questions])
         if len(found) < len(keys) * len(parts):

@@ -9,8 +9,8 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from gradviz_core.compute import client
-from gradviz_core.drawing.snippets import Setting
-from gradviz_core.types import SurveyAnswer, SurveyQuestion
+from gradviz_core.drawing.snippets import Held, Setting
+from gradviz_core.types import SurveyAnswer, SurveyQuestion, keys
 from pages.shell.asking import ask
 from pages.shell.choice import Choice
 from pages.uploads import uploaded
@@ -59,11 +59,20 @@ def _write(room: DeltaGenerator, program: str) -> None:
 
 def setting(model: str, image: str, survey: SurveyAnswer) -> Setting:
     """What the code needs to know about a model and an image."""
-    sample = "" if uploaded.is_key(image) else image
+    looked_at = keys.looked_at(image)
+    sample = "" if uploaded.is_key(looked_at) else looked_at
     guarded = model in st.session_state.get("guarded", ())
     draw = survey.question.seed if survey.random else None
     return Setting(
-        survey.card, survey.sites, sample, survey.file, _architecture(model), guarded, draw, heads=survey.heads
+        survey.card,
+        survey.sites,
+        sample,
+        survey.file,
+        _architecture(model),
+        guarded,
+        draw,
+        heads=survey.heads,
+        held=Held.of(survey),
     )
 
 

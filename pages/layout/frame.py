@@ -15,7 +15,7 @@ from gradviz_core.compute.protocol import Status
 from gradviz_core.drawing.bars import ShownAs
 from gradviz_core.drawing.captions import time_text
 from gradviz_core.errors import GradVizError, QuestionError
-from gradviz_core.types import SurveyQuestion, Target
+from gradviz_core.types import SurveyQuestion, Target, keys
 from pages.layout import contents
 from pages.scores import choosing, output_kind
 from pages.scores.output_kind import Output
@@ -142,7 +142,7 @@ def _sidebar(page: contents.Page) -> _Sidebar:
 def _chosen() -> tuple[str, str]:
     """The keys of the model and the image."""
     model = address.read("model")
-    return model, address.read("image") or images.suited(model)
+    return model, images.of_model(address.read("image") or images.suited(model), model)
 
 
 def _survey(model: str, image: str) -> SurveyQuestion:
@@ -177,8 +177,9 @@ def heading(title: str, sentence: str, implied: Mapping[str, str] | None = None,
 
 def begin(title: str, sentence: str) -> Choice:
     """Draw the page's heading, and read the choices; if they cannot be answered, show the error and end the page."""
-    drawn = heading(title, sentence, beside=True)
     sidebar = cast(_Sidebar, st.session_state["sidebar"])
+    both = {"image": sidebar.image} if keys.held(sidebar.image) else None
+    drawn = heading(title, sentence, both, beside=True)
     try:
         return _choice(sidebar, drawn)
     except GradVizError as error:

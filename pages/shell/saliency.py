@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from gradviz_core.drawing import captions, figures, method_words, near_figures, slice_words
+from gradviz_core.drawing import captions, fields, figures, method_words, near_figures, slice_words
 from gradviz_core.drawing.bars import Bar, ShownAs, paired
 from gradviz_core.drawing.captions import Caption
 from gradviz_core.drawing.screen import OverInput
@@ -18,6 +18,7 @@ from gradviz_core.types import (
     Blocks,
     ClassProbability,
     ClassScore,
+    Field,
     GradientAnswer,
     MethodName,
     ModelCard,
@@ -91,8 +92,10 @@ def draw(
     card: ModelCard,
     opacity: float,
     pixel: Pixel | None,
+    beside: tuple[GradientAnswer, ModelCard] | None = None,
 ) -> Picture:
-    """The result of the method in one view, with a mark on the chosen pixel. A click chooses a pixel."""
+    """The result of the method in one view, with a mark on the chosen pixel. A click chooses a pixel. One that stands
+    ``beside`` it has the same scale, where the unit is the same."""
     gradient, image, method = drawn_array(answer), seen_in(answer.arrays), answer.question.method
     options = answer.question.options
     unit = unit_of(answer, card.preprocessing)
@@ -105,8 +108,9 @@ def draw(
         field = sheet.field
         figure = figures.tiles(sheet, titles=names, width=700 if len(names) > 1 else 430, cell=pixel)
     else:
-        field = gradient.field(view.name, unit=unit)
-        field = replace(field, signed=field.signed and signed)
+        field = _field(answer, view, card)
+        if beside is not None and (other := _field(beside[0], view, beside[1])).unit == unit:
+            field, _ = fields.share_scale((field, other))
         figure = figures.heatmap(field, pixels=image.pixels, opacity=opacity, cross=pixel, height=HEIGHT)
     caption = captions.saliency(
         answer.target,
@@ -127,6 +131,13 @@ def draw(
 def unit_of(answer: GradientAnswer, steps: Preprocessing) -> str:
     """The unit of the map over the input."""
     return captions.gradient_unit(answer.target, INPUT, answer.question.method, answer.question.options, steps)
+
+
+def _field(answer: GradientAnswer, view: View, card: ModelCard) -> Field:
+    """The view, which is not of each channel, as one field."""
+    field = drawn_array(answer).field(view.name, unit=unit_of(answer, card.preprocessing))
+    signed = method_words.is_signed(answer.question.method, answer.question.options)
+    return replace(field, signed=field.signed and signed)
 
 
 def pictures_wide(channels: int) -> int:

@@ -48,6 +48,8 @@ _MAIN = Size(rest=320)
 USUAL = {
     "image": replace(_MAIN, beside=2 * EDGE, rest=345, phone=240),
     "gradient": replace(_MAIN, rest=345),
+    "image2": replace(_MAIN, beside=2 * EDGE, rest=345, phone=240),
+    "gradient2": replace(_MAIN, rest=345),
     "activation": replace(_MAIN, rest=345, phone=240),
     "channels": _MAIN,
     "map": _MAIN,

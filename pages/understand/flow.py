@@ -21,7 +21,7 @@ from pages.shell.panel import Picture
 from pages.shell.parameters import Parameter
 from pages.understand import flow_clicks
 from pages.understand.flow_clicks import drawn_sites
-from pages.uploads import models, uploaded
+from pages.uploads import images, models, uploaded
 
 PARAMETERS = (Parameter("model2"), Parameter("image2"))
 _WHOLE = "whole numbers"
@@ -35,9 +35,9 @@ def compared(choice: ScoredChoice) -> FlowQuestion | None:
     """
     model = _other("Compare with model", "model2", models.offered(address.read("model2")))
     image = _other("Compare with image", "image2", _images())
-    if (model or choice.model, image or choice.image) == (choice.model, choice.image):
-        return None
-    return question(model or choice.model, image or choice.image, choice)
+    model = model or choice.model
+    image = images.of_model(image or choice.image, model)
+    return None if (model, image) == (choice.model, choice.image) else question(model, image, choice)
 
 
 def _other(label: str, name: str, words: Mapping[str, str]) -> str:
@@ -52,11 +52,12 @@ def _other(label: str, name: str, words: Mapping[str, str]) -> str:
 
 
 def _images() -> dict[str, str]:
-    own = {
-        key: f"Uploaded image · {uploaded.short(key)}" for key in (address.read("image2"), *uploaded.image_reports())
-    }
+    named = address.read("image2")
+    own = {key: f"Uploaded image · {uploaded.short(key)}" for key in (named, *uploaded.image_reports())}
+    if keys.held(named):
+        own[named] = images.words(named)
     samples = {card.key: card.title for card in catalogue.sample_images()}
-    return {key: words for key, words in own.items() if uploaded.is_key(key)} | samples
+    return {key: words for key, words in own.items() if uploaded.is_key(key) or keys.held(key)} | samples
 
 
 def question(model: str, image: str, choice: ScoredChoice) -> FlowQuestion:
@@ -219,8 +220,12 @@ def _name(flow: FlowAnswer, other: FlowAnswer | None) -> str:
         return ""
     mine, yours = flow.question, other.question
     pairs = ((mine.model, yours.model), (mine.image, yours.image))
-    parts = [uploaded.short(key) if uploaded.is_key(key) else keys.name(key) for key, its in pairs if key != its]
-    return f", {' on '.join(parts)}"
+    differing = [" and ".join(map(_name_of, keys.images(key))) for key, its in pairs if key != its]
+    return f", {' on '.join(differing)}"
+
+
+def _name_of(key: str) -> str:
+    return uploaded.short(key) if uploaded.is_key(key) else keys.name(key)
 
 
 # ------------------------------------------------------------------------------------------------------------- captions

@@ -203,8 +203,9 @@ _FORMATS = {
 def _found(draft: Draft, report: ModelReport) -> None:
     """What is in the file, in one line, and what a person should know of it."""
     facts = [_FORMATS[report.format], f"{report.parameters:,} parameters"]
-    if report.input_shape:
-        facts.append(f"input {'×'.join('any' if n is None else str(n) for n in report.input_shape)}")
+    if shapes := [shape for shape in (report.input_shape, report.second_shape) if shape]:
+        sizes = " and ".join("×".join("any" if n is None else str(n) for n in shape) for shape in shapes)
+        facts.append(f"input{'s' if len(shapes) > 1 else ''} {sizes}")
     if report.classes is not None:
         facts.append(f"{report.classes} scores")
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):

@@ -9,13 +9,13 @@ import streamlit as st
 LOCAL = ("localhost", "127.0.0.1", "::1")
 
 
-def wanted() -> bool:
+def wanted(mark: str = "") -> bool:
     """Whether the camera is to be shown in place of the uploader. Nobody is asked for their camera before they want
-    it."""
+    it. ``mark`` tells the switch from another on the page."""
     if not _given():
         st.caption("To take a photo with the camera, open this page by HTTPS, or as localhost.")
         return False
-    return st.toggle("Take a photo with the camera", key="take_photo")
+    return st.toggle("Take a photo with the camera", key=f"take_photo{mark}")
 
 
 def _given() -> bool:

@@ -16,6 +16,7 @@ from gradviz_core.serving.arrivals import SESSION_FILES
 from gradviz_core.serving.controls import LONGEST_NAME, Control
 from gradviz_core.serving.lru_cache import LruCache
 from gradviz_core.settings import settings
+from gradviz_core.text.shown_text import visible
 from gradviz_core.types import ImageCard, Pixels, SurveyQuestion, keys
 from gradviz_core.uploads import next_steps
 from pages.shell import address, asking
@@ -60,8 +61,29 @@ def _in_order(model: str) -> list[ImageCard]:
     return sorted(catalogue.sample_images(), key=lambda card: (model not in card.suits, card.group != "photos"))
 
 
+def of_model(key: str, model: str) -> str:
+    """The image as the model takes it: for one that takes two a pair, whose second is another sample of the same kind
+    where only one is named; for any other model the one that is looked at."""
+    return as_pair(key) if uploaded.inputs(model) else keys.looked_at(key)
+
+
+def as_pair(key: str) -> str:
+    """The image with another sample of the same kind behind it; a pair as it is."""
+    return key if len(keys.images(key)) > 1 else keys.pair(key, _another(key))
+
+
+def _another(key: str) -> str:
+    """The next sample of the same kind; of an upload the first photo."""
+    cards = catalogue.sample_images()
+    group = next((card.group for card in cards if card.key == key), "photos")
+    alike = [card.key for card in cards if card.group == group]
+    return alike[(alike.index(key) + 1) % len(alike)] if key in alike else alike[0]
+
+
 def words(key: str) -> str:
-    """What an image is called."""
+    """What an image is called; of two, both."""
+    if len(keys.images(key)) > 1:
+        return " and ".join(map(words, keys.images(key)))
     if uploaded.is_key(key):
         return f"{_YOURS} · {uploaded.short(key)}"
     return next((card.title for card in catalogue.sample_images() if card.key == key), key)
@@ -91,21 +113,80 @@ def sets(model: str) -> dict[str, tuple[str, ...]]:
     return kinds
 
 
+@dataclass(frozen=True, slots=True)
+class _Slot:
+    """A place for an image: the only one, or one of two."""
+
+    title: str
+    model: str
+    image: str
+    """What the address names: one image, or both."""
+    place: int = 0
+
+    @property
+    def chosen(self) -> str:
+        """The image that stands here."""
+        return keys.images(self.image)[self.place]
+
+    @property
+    def mark(self) -> str:
+        """What tells its controls from those of another place."""
+        return "_second" if self.place else ""
+
+    def with_image(self, key: str) -> str:
+        """What the address names with another image here."""
+        found = self.looked_at(key)
+        return keys.turned(found) if keys.place(self.image) != self.place else found
+
+    def looked_at(self, key: str) -> str:
+        """The same with this image looked at."""
+        here = self.image if keys.place(self.image) == self.place else keys.turned(self.image)
+        return keys.exchanged(here, key)
+
+
 def pick(chosen: str, model: str) -> None:
-    """Thumbnails of this session's uploads and of the samples, none of which has bands, what is known of the chosen
-    one, and a way to upload one more."""
-    st.markdown("Image")
-    bands = uploaded.takes_bands(model)
+    """The image, or each of the two that the model takes and which of them the gradient is of: thumbnails of this
+    session's uploads and of the samples, none of which has bands, what is known of the chosen one, and a way to upload
+    one more."""
+    names = uploaded.inputs(model)
+    if len(keys.images(chosen)) != 2 or not names:
+        _pick(_Slot("Image", model, chosen))
+        return
+    for place, (order, name) in enumerate(zip(("First image", "Second image"), names, strict=True)):
+        _pick(_Slot(f"{order}: {name}", model, chosen, place))
+    looked_at = st.segmented_control(
+        "Gradient of",
+        names,
+        default=names[keys.place(chosen)],
+        format_func=plain,
+        required=True,
+        key=f"looked_at_{chosen}",
+        help="Every picture is of this image, with the other one held as it is.",
+        wrap=True,
+    )
+    if names.index(looked_at) != keys.place(chosen):
+        address.write({"image": keys.turned(chosen)})
+        st.rerun()
+
+
+def _pick(slot: _Slot) -> None:
+    st.markdown(plain(slot.title))
+    chosen, model = slot.chosen, slot.model
+    bands = uploaded.takes_bands(model, slot.place)
     if groups := [*_own(), *([] if bands else _groups(model))]:
-        thumbnails.pick(groups, chosen, lambda key: address.write({"image": key}))
+        thumbnails.pick(
+            groups, chosen, lambda key: address.write({"image": slot.with_image(key)}), visible(slot.title), slot.mark
+        )
     if keys.kind(chosen) == keys.SAMPLE and not bands:
         _say(chosen, model)
-    refused: _Refused = st.session_state.get("images_refused", _Refused())
+    refused: _Refused = st.session_state.get(f"images_refused{slot.mark}", _Refused())
     if refused.beside == chosen:
         refused.say()
     done = st.session_state.setdefault("images_uploaded", 0)  # a new popover is a closed one
-    with st.popover("Upload an image", icon=":material/upload:", width="stretch", key=f"upload_image_{done}"):
-        _choose_files(model)
+    with st.popover(
+        "Upload an image", icon=":material/upload:", width="stretch", key=f"upload_image{slot.mark}_{done}"
+    ):
+        _choose_files(slot)
         st.caption(
             "An image is stored under a name derived from its contents. Anyone with the address of the page can see it."
         )
@@ -141,7 +222,9 @@ def _note(card: ImageCard, model: str) -> str:
 
 
 def remember(key: str, pixels: Pixels) -> bool:
-    """Give an upload its thumbnail: what the network sees of it, of slices the middle one. True where it had none."""
+    """Give an upload its thumbnail: what the network sees of it, of slices the middle one, of two images the one looked
+    at. True where it had none."""
+    key = keys.looked_at(key)
     new = uploaded.is_key(key) and key not in _pictures()
     if new:
         _pictures()[key] = small(pixels if pixels.ndim == 3 else pixels[len(pixels) // 2])
@@ -173,39 +256,41 @@ def _small_samples() -> LruCache[str]:
 # -------------------------------------------------------------------------------------------------------------- upload
 
 
-def _choose_files(model: str) -> None:
+def _choose_files(slot: _Slot) -> None:
     """The uploader, or the camera; what is wrong with a file is said below it, until the next thing that is done;
     where another was taken, as long as that is shown."""
-    name, draw = ("photo", _camera) if camera.wanted() else ("upload", _uploader)
+    kind, draw = ("photo", _camera) if camera.wanted(slot.mark) else ("upload", _uploader)
+    name = f"{kind}{slot.mark}"
     place = st.empty()
     with place.container():
-        files = draw()
+        files = draw(name)
         if not files:
             return
-        arrays = 0 if uploaded.keeps_numbers(model) else sum(uploading.kind(file) == "npy" for file in files)
+        keeps = uploaded.keeps_numbers(slot.model, slot.place)
+        arrays = 0 if keeps else sum(uploading.kind(file) == "npy" for file in files)
         asked = arrays > 0
-        value_range = _range() if asked else _OF_NO_MATTER
+        value_range = _range(name) if asked else _OF_NO_MATTER
         button = "Use this array" if arrays == 1 else "Use these arrays"
-        if asked and not st.button(button, key="upload_array", type="primary"):
+        if asked and not st.button(button, key=f"{name}_array", type="primary"):
             return
     refused = _Refused(several=len(files) > 1)
     with st.spinner("Reading the image …" if len(files) == 1 else f"Reading {len(files)} images …"):
         taken = [
             key
             for file in files
-            if (key := _taken(file, value_range, refused)) and _fits(key, file.name, model, refused)
+            if (key := _taken(file, value_range, refused)) and _fits(key, file.name, slot, refused)
         ]
     if taken or not asked:  # an array may be read with another range
         for file in files:
             uploading.let_go(name, file)
         with place.container():
-            draw()
+            draw(name)
     if not taken:
         refused.say()
         return
     refused.beside = taken[0]
-    st.session_state["images_refused"] = refused
-    address.write({"image": taken[0]})
+    st.session_state[f"images_refused{slot.mark}"] = refused
+    address.write({"image": slot.with_image(taken[0])})
     st.session_state["images_uploaded"] += 1
     st.rerun()
 
@@ -247,11 +332,12 @@ def _taken(file: UploadedFile, value_range: Range | None, refused: _Refused) -> 
     return report.key
 
 
-def _fits(key: str, file: str, model: str, refused: _Refused) -> bool:
+def _fits(key: str, file: str, slot: _Slot, refused: _Refused) -> bool:
     """Whether the model takes this image, which gets its thumbnail then. Where it cannot be told, the page that shows
     the image says why."""
     try:
-        remember(key, asking.ask_in_part(SurveyQuestion(model=model, image=key)).pixels)
+        asked = SurveyQuestion(model=slot.model, image=slot.looked_at(key))
+        remember(key, asking.ask_in_part(asked).pixels)
     except BadImage as error:
         refused.add(error, file)
         return False
@@ -264,17 +350,17 @@ def _control() -> Control:
     return Control("image", KINDS, WHAT, settings().upload_mb)
 
 
-def _uploader() -> list[UploadedFile]:
+def _uploader(name: str) -> list[UploadedFile]:
     label = f"One to {MOST_TOGETHER} files: PNG, JPEG, WebP, AVIF, TIFF and others"
-    return uploading.several("upload", label, _control())
+    return uploading.several(name, label, _control())
 
 
-def _camera() -> list[UploadedFile]:
-    photo = uploading.camera("photo", "A photo of now", _control())
+def _camera(name: str) -> list[UploadedFile]:
+    photo = uploading.camera(name, "A photo of now", _control())
     return [photo] if photo else []
 
 
-def _range() -> Range:
+def _range(name: str) -> Range:
     """The values that stand for black and for full colour in an array."""
     st.markdown(
         "An array does not say which value is black and which is full colour. For a model that takes bands this does "
@@ -286,15 +372,15 @@ def _range() -> Range:
         default="0 1",
         format_func=_RANGES.__getitem__,
         required=True,
-        key="upload_range",
+        key=f"{name}_range",
         wrap=True,
     )
     if chosen != _OWN:
         low, high = map(float, chosen.split())
         return low, high
     with st.container(horizontal=True):
-        low = st.number_input("Black", value=0.0, key="upload_low", format="%g", width=128)
-        high = st.number_input("Full colour", value=1.0, key="upload_high", format="%g", width=128)
+        low = st.number_input("Black", value=0.0, key=f"{name}_low", format="%g", width=128)
+        high = st.number_input("Full colour", value=1.0, key=f"{name}_high", format="%g", width=128)
     return low, high
 
 

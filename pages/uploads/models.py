@@ -129,6 +129,15 @@ def unasked(model: str) -> None:
         card(found)
 
 
+def _preparing(card: ModelCard) -> dict[str, str]:
+    """How an image becomes each input."""
+    steps = {"Preprocessing": card.preprocessing}
+    if card.other is not None:
+        both = (card.other, card.preprocessing) if card.looked_at else (card.preprocessing, card.other)
+        steps = {f"Preprocessing of {plain(name)}": one for name, one in zip(card.inputs, both, strict=True)}
+    return {words: " · ".join(preprocessing.facts(one)) for words, one in steps.items()}
+
+
 def card(card: ModelCard) -> None:
     """One line, and the rest behind a button."""
     st.caption(plain(model_line(card)))
@@ -143,7 +152,7 @@ def card(card: ModelCard) -> None:
             "Classes": classes,
             "Origin": card.provenance,
             "Licence": card.licence,
-            "Preprocessing": " · ".join(preprocessing.facts(card.preprocessing)),
+            **_preparing(card),
             "SHA-256 of the file" if uploaded.is_key(card.key) else "SHA-256 of the weights": card.digest,
         }
         for name, text in rows.items():

@@ -46,7 +46,7 @@ def proposal(report: ModelReport, title: str) -> Recipe:
     title = visible(title)[:LONGEST_TITLE]
     if report.format == "exported":
         assert report.preprocessing is not None
-        return Recipe(report.file, "", title, (), report.preprocessing)
+        return Recipe(report.file, "", title, (), report.preprocessing, inputs=report.inputs, other=report.other)
     if not report.fits:
         raise BadModel(
             "These weights do not fit any architecture that GradViz knows. Export the whole model as a .pt2 file."
@@ -65,23 +65,19 @@ def draw(start: Recipe, report: ModelReport | None, name: str, *, again: bool) -
     reading = output_kind.field(start.reading, f"{name}_reading")
     steps = _read_as(steps, report, name)
     form = f"{name}_{made.architecture}" + ("_frames" if steps.slices_first else "")
-    wrong = ""
-    facts = st.empty()
+    shapes = (report.input_shape, report.second_shape) if report is not None else ((), ())
+    of_first, of_second = (f" of {name}" for name in start.inputs) if start.inputs else ("", "")
     if report is not None and report.format == "exported" and not again:
         st.info(
             slice_words.guessed(steps) if steps.slices else _GUESSED_OF_BANDS if steps.banded else _GUESSED,
         )
-    with st.expander("Change the preprocessing", icon=":material/tune:"):
-        try:
-            steps = preprocessing.form(steps, _fixed_size(report), form)
-        except GradVizError as error:
-            wrong = str(error)
-    if wrong:
-        st.error(plain(wrong), icon=":material/error:")
-    else:
-        facts.caption(plain("Preprocessing: " + " · ".join(preprocessing.facts(steps))))
+    steps, wrong = _preprocessing(steps, shapes[0], form, of_first)
+    other = start.other
+    if other is not None:
+        other, also_wrong = _preprocessing(other, shapes[1], f"{form}_second", of_second)
+        wrong = wrong or also_wrong
     classes = fit.classes if fit is not None else report.classes if report is not None else None
-    if not st.button("Use this model", type="primary", key=f"{name}_use", disabled=bool(wrong)):
+    if not st.button("Use this model", type="primary", key=f"{name}_use", disabled=wrong):
         return False
     try:
         with st.spinner("Running the model on the image …"):
@@ -89,6 +85,7 @@ def draw(start: Recipe, report: ModelReport | None, name: str, *, again: bool) -
                 made,
                 title=title.strip() or start.title,
                 preprocessing=steps,
+                other=other,
                 labels=_read(labels, name, classes),
                 reading=reading,
             )
@@ -101,6 +98,25 @@ def draw(start: Recipe, report: ModelReport | None, name: str, *, again: bool) -
     return True
 
 
+def _preprocessing(
+    start: Preprocessing, shape: tuple[int | None, ...], form: str, of: str
+) -> tuple[Preprocessing, bool]:
+    """The form of how an image becomes an input, and whether something in it is wrong."""
+    facts = st.empty()
+    with st.expander(plain(f"Change the preprocessing{of}"), icon=":material/tune:"):
+        try:
+            steps = preprocessing.form(start, _fixed_size(shape), form)
+        except GradVizError as error:
+            refused = str(error)
+        else:
+            refused = ""
+    if refused:
+        st.error(plain(refused), icon=":material/error:")
+        return start, True
+    facts.caption(plain(f"Preprocessing{of}: " + " · ".join(preprocessing.facts(steps))))
+    return steps, False
+
+
 def _use(recipe: Recipe, *, again: bool) -> None:
     """Keep the recipe, run the model once, and put it into the address.
 
@@ -108,7 +124,9 @@ def _use(recipe: Recipe, *, again: bool) -> None:
         GradVizError: it cannot be kept, or does not run.
     """
     key = client.keep_recipe(recipe)
-    question = SurveyQuestion(model=key, image=address.read("image") or images.suited(key))
+    image = address.read("image") or images.suited(key)
+    image = images.as_pair(image) if recipe.other is not None else keys.looked_at(image)
+    question = SurveyQuestion(model=key, image=image)
     with suppress(UnknownImage, BadImage):  # no fault of the model: the page will say so
         answer_cache().get(question_to_json(question), lambda: client.ask(question))
     uploaded.remember_model(key, recipe)
@@ -195,9 +213,8 @@ def _short(architecture: str) -> str:
     return f"{name} (timm)" if kind == keys.TIMM else name
 
 
-def _fixed_size(report: ModelReport | None) -> tuple[int | None, int | None]:
-    """Height and width that an exported model takes and no other; None where any goes."""
-    shape = report.input_shape if report is not None else ()
+def _fixed_size(shape: tuple[int | None, ...]) -> tuple[int | None, int | None]:
+    """Height and width that an exported model with an input of this shape takes and no other; None where any goes."""
     return (shape[-2], shape[-1]) if len(shape) in (4, 5) else (None, None)
 
 

@@ -21,10 +21,10 @@ QUALITY = 85
 """Of WebP: all of them go to the browser with every page, and are a seventh of what they would be as PNG."""
 
 _JS = """
-function labelled(thumbnail, choose) {
+function labelled(thumbnail, name, choose) {
   const label = document.createElement("label");
   const button = document.createElement("input");
-  Object.assign(button, { type: "radio", name: "image", value: thumbnail.key });
+  Object.assign(button, { type: "radio", name, value: thumbnail.key });
   button.onchange = () => choose(thumbnail.key);
   const picture = document.createElement("img");
   Object.assign(picture, { src: thumbnail.address, alt: thumbnail.title, title: thumbnail.title });
@@ -32,13 +32,13 @@ function labelled(thumbnail, choose) {
   return label;
 }
 
-function folded(group, choose) {
+function folded(group, name, choose) {
   const details = document.createElement("details");
   details.open = group.open;
   const summary = document.createElement("summary");
   summary.textContent = group.title;
   const pictures = document.createElement("div");
-  pictures.append(...group.thumbnails.map((thumbnail) => labelled(thumbnail, choose)));
+  pictures.append(...group.thumbnails.map((thumbnail) => labelled(thumbnail, name, choose)));
   details.append(summary, pictures);
   return details;
 }
@@ -46,9 +46,11 @@ function folded(group, choose) {
 function render({ data, parentElement, setTriggerValue }) {
   const field = parentElement.querySelector("fieldset");
   const wanted = JSON.stringify(data.groups);
+  field.setAttribute("aria-label", data.title);
   if (field.drawn !== wanted) {
     field.drawn = wanted;
-    field.replaceChildren(...data.groups.map((group) => folded(group, (key) => setTriggerValue("chosen", key))));
+    const choose = (key) => setTriggerValue("chosen", key);
+    field.replaceChildren(...data.groups.map((group) => folded(group, data.name, choose)));
   }
   for (const button of field.querySelectorAll("input")) {
     button.checked = button.value === data.chosen;
@@ -96,16 +98,25 @@ class Group:
     """Whether they are shown at first; the group of the chosen image is in any case."""
 
 
-def pick(groups: Sequence[Group], chosen: str, act: Callable[[str], None]) -> None:
-    """The images side by side; ``act`` gets the key of the one that is chosen, before the page is drawn again."""
+def pick(
+    groups: Sequence[Group], chosen: str, act: Callable[[str], None], title: str = "Image", mark: str = ""
+) -> None:
+    """The images side by side under a ``title`` that is heard; ``act`` gets the key of the one that is chosen, before
+    the page is drawn again. ``mark`` tells them from others on the page."""
+    name = f"thumbnails{mark}"
 
     def heard() -> None:
-        key = sent("thumbnails", "chosen")
+        key = sent(name, "chosen")
         if isinstance(key, str) and key in {t.key for group in groups for t in group.thumbnails}:
             act(key)
 
-    data = {"groups": tuple(asdict(group) for group in groups), "chosen": chosen}  # a list would load pandas
-    _component(key="thumbnails", data=newest.stamped("thumbnails", data), on_chosen_change=heard)
+    data = {  # a list would load pandas
+        "groups": tuple(asdict(group) for group in groups),
+        "chosen": chosen,
+        "name": f"image{mark}",
+        "title": title,
+    }
+    _component(key=name, data=newest.stamped(name, data), on_chosen_change=heard)
 
 
 def small(pixels: Pixels) -> str:

@@ -27,6 +27,8 @@ def remember_model(key: str, recipe: Recipe) -> None:
     """Put an uploaded model into the list."""
     _titles()[key] = recipe.title
     _steps()[key] = recipe.preprocessing
+    if recipe.other is not None:
+        _pairs()[key] = recipe.inputs, recipe.other
 
 
 def preprocessing(key: str) -> Preprocessing | None:
@@ -34,16 +36,24 @@ def preprocessing(key: str) -> Preprocessing | None:
     return _steps().get(key)
 
 
-def takes_bands(key: str) -> bool:
-    """Whether this is a model of the list whose input has bands, neither grey nor colours."""
-    steps = preprocessing(key)
+def takes_bands(key: str, place: int = 0) -> bool:
+    """Whether this is a model of the list whose input has bands, neither grey nor colours; ``place`` is 1 for the
+    second input of a model of two images."""
+    steps = _pairs()[key][1] if place and key in _pairs() else preprocessing(key)
     return steps is not None and steps.banded
 
 
-def keeps_numbers(key: str) -> bool:
-    """Whether the arrays for this model of the list keep their numbers: those of bands, and of slices."""
+def keeps_numbers(key: str, place: int = 0) -> bool:
+    """Whether the arrays for this model of the list keep their numbers: those of bands, and of slices; ``place`` as of
+    ``takes_bands``."""
     steps = preprocessing(key)
-    return steps is not None and (steps.banded or steps.slices > 0)
+    return takes_bands(key, place) or (steps is not None and steps.slices > 0)
+
+
+def inputs(key: str) -> tuple[str, ...]:
+    """What the author calls the two images of a model of the list that takes two; empty for any other model."""
+    look_up(key)
+    return _pairs()[key][0] if key in _pairs() else ()
 
 
 def look_up(key: str) -> None:
@@ -74,6 +84,12 @@ def _steps() -> dict[str, Preprocessing]:
     return steps
 
 
+def _pairs() -> dict[str, tuple[tuple[str, ...], Preprocessing]]:
+    """Of each model in the list that takes two images the names of both, and the preprocessing of the second."""
+    pairs: dict[str, tuple[tuple[str, ...], Preprocessing]] = st.session_state.setdefault("model_pairs", {})
+    return pairs
+
+
 def reports() -> dict[str, ModelReport]:
     """What was found in this session's model files, by their digest."""
     found: dict[str, ModelReport] = st.session_state.setdefault("model_reports", {})
@@ -89,7 +105,7 @@ def image_reports() -> dict[str, ImageReport]:
 def image_line(key: str, file: ImageFile | None, *, slices: bool = False) -> str:
     """Where a picture comes from, where this session knows: ``From 4032×3024 JPEG. Turned upright.`` Else how it was
     scaled, where its file has more than 8 bits. Of ``slices`` only the first: what was done is said of one picture."""
-    report = image_reports().get(key)
+    report = image_reports().get(keys.looked_at(key))
     if slices:
         return f"From {report.width}×{report.height} {report.format}." if report else ""
     if report is None:

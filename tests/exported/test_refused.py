@@ -111,11 +111,11 @@ GRAPH: dict[str, tuple[Callable[[Document], None], str]] = {
         lambda d: d["graph_module"]["signature"]["output_specs"].append({"loss_output": {"arg": {"name": "x"}}}),
         r"'loss_output': it trains",
     ),
-    "two inputs": (
-        lambda d: d["graph_module"]["signature"]["input_specs"].append(
-            {"user_input": {"arg": {"as_tensor": {"name": "z"}}}}
+    "three inputs": (
+        lambda d: d["graph_module"]["signature"]["input_specs"].extend(
+            {"user_input": {"arg": {"as_tensor": {"name": name}}}} for name in "yz"
         ),
-        r"takes 2 inputs \('x', 'z'\)",
+        r"takes 3 inputs \('x', 'y', 'z'\)",
     ),
     "flat input": (lambda d: meta(d).update(sizes=[{"as_int": 5}], strides=[{"as_int": 1}]), r"is 5; GradViz"),
     "too many bands": (lambda d: meta(d)["sizes"].__setitem__(1, {"as_int": 17}), r"1 x 17 x 8 x 8; GradViz supports"),

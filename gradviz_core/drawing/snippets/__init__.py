@@ -32,7 +32,7 @@ from gradviz_core.drawing.snippets.perturbation import after, classes_after, pat
 from gradviz_core.drawing.snippets.predicted import predicted_map
 from gradviz_core.drawing.snippets.saliency import asks_elsewhere, of_part, saliency
 from gradviz_core.drawing.snippets.seen import classes, seen
-from gradviz_core.drawing.snippets.setting import Setting
+from gradviz_core.drawing.snippets.setting import Held, Setting
 from gradviz_core.drawing.snippets.trust import (
     MapAt,
     insertion,
@@ -46,6 +46,7 @@ from gradviz_core.drawing.snippets.trust import (
 from gradviz_core.drawing.snippets.units import strongest
 
 __all__ = [
+    "Held",
     "MapAt",
     "Setting",
     "after",

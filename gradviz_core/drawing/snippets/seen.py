@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from gradviz_core.drawing.snippets import bands, volumes
 from gradviz_core.drawing.snippets.program import Block, comment, program
 from gradviz_core.drawing.snippets.scores import forward
@@ -17,6 +19,7 @@ def seen(setting: Setting) -> str:
         number = slices // 2 if setting.slice is None else setting.slice
         last = volumes.shown(setting.card.preprocessing, setting.upload, number)
         return program(f"Slice {number} as the network sees it, before normalisation.", picture(setting), last)
+    setting = replace(setting, held=None)
     if setting.card.preprocessing.banded:
         about = "The bands that are shown, each from its 2nd percentile to its 98th."
         return program(about, picture(setting), bands.shown(setting.card.preprocessing))

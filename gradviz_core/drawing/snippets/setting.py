@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gradviz_core.drawing.snippets import bands, volumes
 from gradviz_core.drawing.snippets.guarding import guard
 from gradviz_core.drawing.snippets.opening import opened
 from gradviz_core.drawing.snippets.program import GRADVIZ, INSTALL, Block, comment, quoted
-from gradviz_core.types import HeadInfo, ImageFile, Site, SiteInfo, keys
+from gradviz_core.types import HeadInfo, ImageFile, Site, SiteInfo, SurveyAnswer, keys
 from gradviz_core.types.cards import ModelCard, Preprocessing
 from gradviz_core.types.class_words import class_text
 from gradviz_core.types.head_forms import meant
@@ -17,6 +17,21 @@ from gradviz_core.types.heads import Head, HeadForm
 _AUXILIARY = ("googlenet", "inception_v3")
 _TORCH = "import torch"
 _TRANSFORMS = "from torchvision import transforms"
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The image that is held while a program of two images is looked at through the other."""
+
+    sample: str = ""
+    """As in ``Setting``, like ``upload``."""
+    upload: ImageFile | None = None
+
+    @staticmethod
+    def of(survey: SurveyAnswer) -> Held | None:
+        """The one of a survey; None of a model that takes one image."""
+        key = keys.held(survey.question.image)
+        return Held("" if keys.is_upload(key) else key, survey.held) if key else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +55,8 @@ class Setting:
     """What the survey says of the tensors that the model returns."""
     slice: int | None = None
     """Which slice of a volume or clip a picture shows; None where the model takes one picture."""
+    held: Held | None = None
+    """Of a model that takes two images the one that is not ``sample`` or ``upload``."""
 
     @property
     def exported(self) -> bool:
@@ -85,7 +102,27 @@ def output_item(item: str) -> str:
 
 
 def picture(setting: Setting) -> Block:
-    """``image``, a Pillow image, resized and cropped as the network sees it; of bands an array (C, H, W)."""
+    """``image``, a Pillow image, resized and cropped as the network sees it; of bands an array (C, H, W). Before it
+    ``held``, the input of a network of two images that is held."""
+    looked_at = _picture(setting)
+    if setting.held is None:
+        return looked_at
+    held = _held(setting, setting.held)
+    return Block((*held.lines, "", *looked_at.lines), (*held.imports, *looked_at.imports))
+
+
+def _held(setting: Setting, held: Held) -> Block:
+    """The names that both images need come first with the held one, then with the other."""
+    steps, names = setting.card.other, setting.card.inputs
+    assert steps is not None, "the model takes two images"
+    of_held = replace(setting, card=replace(setting.card, preprocessing=steps), sample=held.sample, upload=held.upload)
+    blocks = _picture(of_held), numbers(of_held)
+    lines = [line.replace('"your-', '"held-') for block in blocks for line in block.lines]
+    said = comment(f"The network takes two images. First the one that is held, {names[1 - setting.card.looked_at]}.")
+    return Block((said, *lines, "held = x.detach()"), (_TORCH, *(line for block in blocks for line in block.imports)))
+
+
+def _picture(setting: Setting) -> Block:
     steps = setting.card.preprocessing
     resize, extra = _resize(steps)
     fit = [
@@ -169,7 +206,7 @@ def _loaded(setting: Setting, by_layer: bool) -> Block:
             return _torchvision(rest)
         case keys.TIMM:
             return _timm(rest)
-    return _exported(by_layer) if setting.exported else _with_weights(setting)
+    return _exported(setting, by_layer) if setting.exported else _with_weights(setting)
 
 
 def _torchvision(rest: str) -> Block:
@@ -246,8 +283,28 @@ def _built(setting: Setting) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return (line, *changed, *unpooled), ("import torchvision",)
 
 
-def _exported(by_layer: bool) -> Block:
+def _exported(setting: Setting, by_layer: bool) -> Block:
     said = "Your exported model. torch.export.load can run code from the file: only load files that you trust."
     load = 'torch.export.load("your-model.pt2")'
+    if setting.held is not None:
+        return _of_two_images(setting, by_layer, said, load)
     line = f"model = torch.export.unflatten({load})  # with its layers" if by_layer else f"model = {load}.module()"
     return Block((comment(said), line), (_TORCH,))
+
+
+def _of_two_images(setting: Setting, by_layer: bool, said: str, load: str) -> Block:
+    """``model``, a function of the image that is looked at."""
+    both = "[held, args[0]]" if setting.card.looked_at else "[args[0], held]"
+    lines = (
+        comment(said),
+        f"program = {load}",
+        "model = torch.export.unflatten(program)  # with its layers" if by_layer else "model = program.module()",
+        "",
+        "",
+        "def with_the_held_image(module, args, kwargs):  # both, in the order and the form that the program takes",
+        f"    return program.call_spec.in_spec.unflatten({both})",
+        "",
+        "",
+        "model.register_forward_pre_hook(with_the_held_image, with_kwargs=True, prepend=True)",
+    )
+    return Block(lines, (_TORCH,))

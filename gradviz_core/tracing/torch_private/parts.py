@@ -51,6 +51,12 @@ def weight(layer: nn.Module, name: str) -> Tensor:
     return found
 
 
+def own_weights(layer: nn.Module) -> list[tuple[str, Tensor]]:
+    """A layer's own parameters and buffers by their names, those of its parts left out."""
+    own = [*_mapping(layer, "_parameters").items(), *_mapping(layer, "_buffers").items()]
+    return [(name, tensor) for name, tensor in own if tensor is not None]
+
+
 def has_module(layer: nn.Module, name: str) -> bool:
     """Whether a layer has a module of that name."""
     return name in _mapping(layer, "_modules")

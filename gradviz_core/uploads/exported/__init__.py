@@ -21,6 +21,7 @@ from gradviz_core.types.input_shapes import proposals
 from gradviz_core.uploads.archive import members
 from gradviz_core.uploads.exported.graph_module import GraphModule
 from gradviz_core.uploads.exported.plain_json import load, shown, take, whole
+from gradviz_core.uploads.exported.program import OfOneImage as OfOneImage
 from gradviz_core.uploads.exported.program import Program as Program
 from gradviz_core.uploads.exported.sentences import AGAIN
 from gradviz_core.uploads.exported.tensors import Weights
@@ -30,6 +31,7 @@ SCHEMA = 8
 _MODELS, _WEIGHTS, _CONSTANTS = "models/", "data/weights/", "data/constants/"
 _DECOMPOSED = "ATEN"
 """What torch calls the dialect of a graph that ``run_decompositions`` has left; that of one as exported is TRAINING."""
+_LONGEST_NAME = 60
 _AGAIN = "Export it again with torch 2.9 or newer."
 
 
@@ -40,12 +42,19 @@ class Exported:
     module: nn.Module
     """In evaluation mode, on the CPU, with frozen parameters."""
     input_shape: tuple[int | None, ...]
-    """(batch, channels, height, width), of volumes and clips with one axis more; None where any size goes."""
+    """(batch, channels, height, width) of the image or the first, of volumes and clips with one axis more; None where
+    any size goes."""
+    second_shape: tuple[int | None, ...]
+    """The same of the second image; empty where the model takes one."""
+    inputs: tuple[str, ...]
+    """What the author calls the two images; empty where the model takes one."""
     classes: int | None
     """Length of the output, where it is one vector of scores."""
     parameters: int
     preprocessing: Preprocessing
     """A proposal: the model's own size, and the usual mean and standard deviation; bands as they are."""
+    other: Preprocessing | None
+    """The same for the second image; None where the model takes one."""
     notes: tuple[str, ...]
 
 
@@ -61,14 +70,24 @@ def read(data: bytes | memoryview) -> Exported:
     _check_version(document)
     weights = _weights(files, name)
     model = GraphModule(take(document, "graph_module", dict), weights)
+    first, *second = model.input_shapes
     return Exported(
         module=model.program(),
-        input_shape=model.input_shape,
+        input_shape=first,
+        second_shape=second[0] if second else (),
+        inputs=_names(model) if second else (),
         classes=model.classes(),
         parameters=weights.parameters,
-        preprocessing=proposals(model.input_shape)[0],
+        preprocessing=proposals(first)[0],
+        other=proposals(second[0])[0] if second else None,
         notes=tuple(_notes(document, model, weights)),
     )
+
+
+def _names(model: GraphModule) -> tuple[str, ...]:
+    """What the author calls the two images; torch writes names of Python, and a file with others gets these."""
+    names = model.input_names()
+    return names if all(name.isidentifier() and len(name) <= _LONGEST_NAME for name in names) else ("first", "second")
 
 
 def _without_root(files: Mapping[str, memoryview]) -> dict[str, memoryview]:

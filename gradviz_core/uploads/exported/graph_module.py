@@ -19,6 +19,8 @@ from gradviz_core.uploads.exported.sentences import AGAIN, REWRITE
 from gradviz_core.uploads.exported.tensors import TensorMeta, Weights, read_meta
 
 _MOST_OUTPUTS = 1_000
+MOST_IMAGES, IMAGE_AXES = 2, 4
+"""Inputs of a model, each an image."""
 
 
 class GraphModule:
@@ -39,7 +41,7 @@ class GraphModule:
         self._inputs: dict[str, int] = {}
         for spec in take(self._signature, "input_specs", list):
             self._read_input(*only(spec, "an input"))
-        self._input, self.input_shape = self._only_input()
+        self._images, self.input_shapes = self._read_images()
         nodes = take(self._graph, "nodes", list)
         check_targets(nodes)
         self._reader.read(nodes, self._reader.scope)
@@ -67,7 +69,7 @@ class GraphModule:
                     self._inputs[name] = self._reader.define(name)
                 elif argument not in ("as_none", "as_bool", "as_int", "as_float", "as_string"):
                     raise BadModel(
-                        "The model's input is not a single tensor. Export it with one image tensor as input."
+                        "The model's input is not a tensor. Export it with one image tensor or two as input."
                     )
             case "parameter" | "buffer" | "tensor_constant":
                 name = take(spec, f"{kind}_name", str)
@@ -86,16 +88,24 @@ class GraphModule:
                     f"The model has an input of the kind {shown(kind)}, which is not supported here. {REWRITE}"
                 )
 
-    def _only_input(self) -> tuple[int, tuple[int | None, ...]]:
-        if len(self._inputs) != 1:
+    def input_names(self) -> tuple[str, ...]:
+        """What the author calls each image that goes in."""
+        return tuple(self._inputs)
+
+    def _read_images(self) -> tuple[tuple[int, ...], tuple[tuple[int | None, ...], ...]]:
+        """Places and shapes of the image, or of both, that go in."""
+        if not 1 <= len(self._inputs) <= MOST_IMAGES:
             names = ", ".join(shown(name) for name in list(self._inputs)[:5]) or "none"
             raise BadModel(
-                f"The model takes {len(self._inputs)} inputs ({names}); GradViz supports models with one image as "
-                "input. Export a wrapper that takes only the image."
+                f"The model takes {len(self._inputs)} inputs ({names}); GradViz supports models with one image or two "
+                "images as input. Export a wrapper that takes only the image, or both."
             )
-        ((name, slot),) = self._inputs.items()
-        self._reader.tensor_places.add(slot)
-        return slot, _checked_shape(read_meta(self._metas.get(name), "The input"))
+        self._reader.tensor_places.update(self._inputs.values())
+        alone = len(self._inputs) == 1
+        return tuple(self._inputs.values()), tuple(
+            _checked_shape(read_meta(self._metas.get(name), "The input"), "" if alone else f" {shown(name)}")
+            for name in self._inputs
+        )
 
     def _read_outputs(self) -> tuple[tuple[object, ...], list[TensorMeta]]:
         outputs: list[object] = []
@@ -140,8 +150,8 @@ class GraphModule:
             within=calls.within,
             done=values_done(nodes, calls.after, results | self._bound.keys()),
             places=self._reader.places,
-            input=self._input,
-            input_shape=self.input_shape,
+            inputs=self._images,
+            input_shapes=self.input_shapes,
             weights=self._bound,
             read_from=known.read_from,
             outputs=self._outputs,
@@ -164,8 +174,8 @@ class GraphModule:
         return read_tree(None, leaves)
 
 
-def _checked_shape(meta: TensorMeta) -> tuple[int | None, ...]:
-    """The shape of the input, where it is one of an image.
+def _checked_shape(meta: TensorMeta, name: str) -> tuple[int | None, ...]:
+    """The shape of an input, where it is one of an image; ``name`` tells it from another.
 
     Raises:
         BadModel: it is not, or the model takes several images at once only.
@@ -174,9 +184,14 @@ def _checked_shape(meta: TensorMeta) -> tuple[int | None, ...]:
     in_words = " x ".join("any" if size is None else str(size) for size in shape) or "a single number"
     if not proposals(shape) or 0 in shape:
         raise BadModel(
-            f"The model's input is {in_words}; GradViz supports batch x channels x height x width with 1 to "
+            f"The model's input{name} is {in_words}; GradViz supports batch x channels x height x width with 1 to "
             f"{MOST_BANDS} channels, and volumes and clips with one axis more, of up to {MOST_SLICES} slices, beside "
             "the channels. Export a wrapper that takes such an input."
+        )
+    if name and len(shape) != IMAGE_AXES:
+        raise BadModel(
+            f"The model's input{name} is {in_words}; of a model that takes two inputs each must be batch x channels x "
+            "height x width. Export a wrapper that takes one volume or clip, or two images."
         )
     if shape[0] not in (None, 1):
         raise BadModel(
@@ -185,5 +200,7 @@ def _checked_shape(meta: TensorMeta) -> tuple[int | None, ...]:
             'dynamic: dynamic_shapes={"x": {0: torch.export.Dim("batch")}}.'
         )
     if meta.dtype != torch.float32:
-        raise BadModel(f"The model's input holds {meta.dtype}; export model.float() with an input of torch.float32.")
+        raise BadModel(
+            f"The model's input{name} holds {meta.dtype}; export model.float() with an input of torch.float32."
+        )
     return shape

@@ -16,6 +16,7 @@ from gradviz_core.tracing.authors import AuthorsModule
 from gradviz_core.tracing.running import Running, running
 from gradviz_core.tracing.stopping import give_way
 from gradviz_core.tracing.torch_private import fake_tensors
+from gradviz_core.tracing.torch_private.parts import own_weights, put_module, put_weight
 from gradviz_core.tracing.torch_private.parts import weight as weight_of
 from gradviz_core.tracing.torch_private.versions import version
 from gradviz_core.uploads.exported import parts
@@ -25,6 +26,8 @@ from gradviz_core.uploads.exported.layers import Call, Calls, plant
 from gradviz_core.uploads.exported.outputs import Tree
 
 _LARGEST = 2**63
+_HELD = "[held]"
+"""The image that is held, among the buffers: no weight of a file has a name with brackets."""
 _RAISED = (RuntimeError, ValueError, TypeError, IndexError, KeyError, ArithmeticError, AttributeError, MemoryError)
 """What torch raises where an operation does not suit what it is applied to."""
 
@@ -42,8 +45,9 @@ class Plan:
     """Values that nothing needs after each node."""
     places: int
     """How many values there are."""
-    input: int
-    input_shape: tuple[int | None, ...]
+    inputs: tuple[int, ...]
+    """Places of the images that go in, one or two."""
+    input_shapes: tuple[tuple[int | None, ...], ...]
     weights: Mapping[int, str]
     """Full name of each weight, by its place."""
     read_from: frozenset[int]
@@ -65,7 +69,8 @@ class Place:
 
 
 class Program(AuthorsModule):
-    """The module: ``program(x)`` is what the author's model gives in evaluation mode.
+    """The module: ``program(x)`` is what the author's model gives in evaluation mode, ``program(x, y)`` that of one
+    that takes two images.
 
     Its submodules have the author's names and hold the weights. They compute nothing; what each of the author's modules
     returned passes through them as soon as it is there, so that whoever watches modules sees the author's.
@@ -79,17 +84,25 @@ class Program(AuthorsModule):
         plant(self, calls, weights)
         self.eval()
 
-    def forward(self, x: Tensor) -> object:
-        """What the model returns for ``x``.
+    def forward(self, x: Tensor, *second: Tensor) -> object:
+        """What the model returns for ``x``, and for the ``second`` image where it takes two.
 
         Raises:
-            QuestionError: ``x`` has a shape that the model was not exported for, or an operation fails.
+            QuestionError: there is an image too many or too few, one has a shape that the model was not exported for,
+                or an operation fails.
         """
-        plan = self._plan
-        _check_shape(x, plan.input_shape)
+        plan, images = self._plan, (x, *second)
+        if len(images) != len(plan.inputs):
+            raise QuestionError(
+                f"This model was exported for {_count(len(plan.inputs))}, and it is given {_count(len(images))}. Pass "
+                "each as a tensor of its own."
+            )
+        for image, wanted in zip(images, plan.input_shapes, strict=True):
+            _check_shape(image, wanted)
         layers: dict[str, nn.Module] = dict(self.named_modules())
         values: list[Any] = [None] * plan.places
-        values[plan.input] = x
+        for slot, image in zip(plan.inputs, images, strict=True):
+            values[slot] = image
         versions: list[tuple[Tensor, int]] = []
         for slot, name in plan.weights.items():
             owner, _, leaf = name.rpartition(".")
@@ -114,6 +127,40 @@ class Program(AuthorsModule):
                 "each run would give a different answer."
             )
         return plan.tree.filled([values[out.slot] if isinstance(out, Place) else out for out in plan.outputs])
+
+
+class OfOneImage(Program):
+    """A program of two images with one of them held, so that it is a function of the other. Its parts are those of the
+    program, under the same paths.
+
+    It takes one image at a time: the graph may say that the held one is compared with each of several, or with all.
+    """
+
+    def __init__(self, program: Program, looked_at: int, held: Tensor) -> None:
+        """``looked_at`` is 0 for a function of the first image, 1 for one of the second."""
+        AuthorsModule.__init__(self, program.kind)
+        self._plan, self.sources, self._looked_at = program._plan, program.sources, looked_at
+        for name, part in program.named_children():
+            put_module(self, name, part)
+        for name, tensor in own_weights(program):
+            put_weight(self, name, tensor)
+        put_weight(self, _HELD, held)
+        self.eval()
+
+    def forward(self, x: Tensor, *second: Tensor) -> object:
+        """What the model returns for ``x`` beside the image that is held.
+
+        Raises:
+            QuestionError: ``x`` has several images, or as ``Program.forward`` does.
+        """
+        if second or x.shape[0] != 1:
+            raise QuestionError("A model of two images takes one pair at a time. Pass one image beside the one held.")
+        held = weight_of(self, _HELD)
+        return super().forward(x, held) if self._looked_at == 0 else super().forward(held, x)
+
+
+def _count(images: int) -> str:
+    return "one image" if images == 1 else f"{images} images"
 
 
 def _versions(slots: Iterable[int], values: list[Any]) -> list[tuple[Tensor, int]]:

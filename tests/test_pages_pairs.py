@@ -1,0 +1,141 @@
+"""The pages with a model of two images: both are chosen, each has its gradient, and the address says all of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+import gradviz_core as gv
+from gradviz_core.types import keys
+from gradviz_core.uploads import store
+from pages.shell.answer_cache import answer_cache
+from pages.uploads import camera, images
+from tests import pairs, snippet_runs
+from tests.opening import SALIENCY, answer_here, chart, errors, opened, read, texts, values
+from tests.pairs import image, kept
+from tests.test_permalinks import PAGES
+
+LEFT, RIGHT = image(seed=1), image(20, 2)
+PAIR = "sample/star~sample/heart"
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    answer_cache.clear()
+    answer_here(monkeypatch)
+    yield from snippet_runs.own_store(tmp_path, monkeypatch)
+    answer_cache.clear()
+
+
+def siamese() -> str:
+    return pairs.model(pairs.file(pairs.siamese(), {"left": LEFT, "right": RIGHT}))
+
+
+def signed_sum(model: str, pair: str) -> np.ndarray:
+    answer = gv.answer(gv.GradientQuestion(model=model, image=pair))
+    summed: np.ndarray = answer.gradients[gv.INPUT][0].sum(0)
+    return summed
+
+
+def switch(app: AppTest) -> Any:
+    (control,) = [group for group in app.sidebar.button_group if group.label == "Gradient of"]
+    return control
+
+
+def test_both_gradients_stand_side_by_side_on_one_scale() -> None:
+    model = siamese()
+    app = opened(model=model, image=PAIR)
+    assert errors(app) == []
+    first, second = chart(app, "gradient"), chart(app, "gradient2")
+    np.testing.assert_allclose(values(first), signed_sum(model, PAIR), rtol=1e-5, atol=1e-9)
+    np.testing.assert_allclose(values(second), signed_sum(model, f"{PAIR}@2"), rtol=1e-5, atol=1e-9)
+    scales = [
+        (trace["zmin"], trace["zmax"]) for figure in (first, second) for trace in figure["data"] if "zmin" in trace
+    ]
+    assert len(set(scales)) == 1
+    said = " ".join(texts(app))
+    assert "For the image “images_left”, with “images_right” held as it is: how the" in said
+    assert "For the image “images_right”, with “images_left” held as it is: how the" in said
+
+
+def test_the_sidebar_has_a_place_for_each_image_and_says_which_the_gradient_is_of(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(camera, "_given", lambda: True)
+    app = opened(model=siamese(), image=PAIR)
+    said = [read(each.value) for each in app.sidebar.markdown]
+    assert said.index("First image: images_left") < said.index("Second image: images_right")
+    assert switch(app).value == "images_left"
+    switch(app).set_value("images_right").run()
+    assert app.query_params["image"] == f"{PAIR}@2"
+    assert errors(app) == []
+    assert values(chart(app, "gradient")).shape == (20, 20)
+    assert values(chart(app, "gradient2")).shape == (12, 12)
+
+
+def test_a_name_from_a_recipe_is_text() -> None:
+    recipe = replace(pairs.recipe(pairs.file(pairs.Product(), LEFT, image(seed=2))), inputs=("**a**", ":red[b]"))
+    app = opened(model=keys.upload(store.here().keep_recipe(recipe)), image=PAIR)
+    assert errors(app) == []
+    shown = [each.value for each in (*app.markdown, *app.caption, *app.sidebar.markdown, *app.sidebar.caption)]
+    assert any(r"\*\*a" in each for each in shown)
+    assert not [each for each in shown if "**a**" in each or ":red[b]" in each]
+
+
+def test_an_address_restores_which_image_is_looked_at() -> None:
+    model = siamese()
+    app = opened(model=model, image=f"{PAIR}@2", method="gradient_x_input")
+    assert errors(app) == []
+    assert switch(app).value == "images_right"
+    answer = gv.answer(gv.GradientQuestion(model=model, image=f"{PAIR}@2", method="gradient_x_input"))
+    np.testing.assert_allclose(
+        values(chart(app, "gradient")), answer.attributions[gv.INPUT][0].sum(0), rtol=1e-5, atol=1e-9
+    )
+    assert not [each for each in app.get("plotly_chart") if each.proto.id.endswith("chart_gradient2")]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_page_shows_it(page: str) -> None:
+    app = opened(page, model=siamese(), image=f"{PAIR}@2", pixel="3,5")
+    assert errors(app) == []
+    assert app.get("plotly_chart") or page.endswith("doctor.py")
+
+
+def test_a_model_chosen_for_one_image_gets_another_and_back() -> None:
+    app = opened(model=siamese(), image="sample/star")
+    assert errors(app) == []
+    assert values(chart(app, "gradient2")).shape == (20, 20)
+    assert images.as_pair("sample/star") == keys.pair("sample/star", "sample/ring")
+    app = opened(model="preset/shapes-cnn", image=f"{PAIR}@2")
+    assert errors(app) == []
+    whole = gv.answer(gv.GradientQuestion(model="preset/shapes-cnn", image="sample/heart"))
+    np.testing.assert_allclose(
+        values(chart(app, "gradient")), whole.gradients[gv.INPUT][0].sum(0), rtol=1e-5, atol=1e-9
+    )
+
+
+def test_uploads_in_both_places_and_one_that_is_gone() -> None:
+    model = siamese()
+    pair = keys.pair(kept(LEFT), kept(RIGHT))
+    app = opened(model=model, image=pair)
+    assert errors(app) == []
+    np.testing.assert_allclose(values(chart(app, "gradient2")), signed_sum(model, f"{pair}@2"), rtol=1e-5, atol=1e-9)
+    gone = keys.pair(kept(LEFT), keys.upload("0" * 64))
+    (said,) = errors(opened(SALIENCY, model=model, image=gone))
+    assert "pload" in said
+
+
+@pytest.mark.parametrize("place", [0, 1])
+@pytest.mark.parametrize("looked_at", [0, 1])
+def test_an_image_takes_the_place_it_was_chosen_for(place: int, looked_at: int) -> None:
+    slot = images._Slot("", "", keys.pair("sample/star", "sample/heart", looked_at), place)
+    assert slot.chosen == ("sample/star", "sample/heart")[place]
+    first, second = ("sample/star", "sample/ring") if place else ("sample/ring", "sample/heart")
+    assert slot.with_image("sample/ring") == keys.pair(first, second, looked_at)
+    assert slot.looked_at("sample/ring") == keys.pair(first, second, place)
