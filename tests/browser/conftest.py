@@ -23,8 +23,6 @@ from types import MappingProxyType
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, Page, expect, sync_playwright
 
-from gradviz_core.compute.launch import LocalService
-from gradviz_core.settings import Settings
 from tests.leftovers import folder_of_a_server
 
 ROOT = Path(__file__).parents[2]
@@ -59,6 +57,11 @@ class Server:
     def address(self, path: str = "") -> str:
         """The address of a page."""
         return f"http://127.0.0.1:{self.port}/{path}"
+
+    @property
+    def store(self) -> Path:
+        """Where what is uploaded to it lies."""
+        return self.log.parent / "uploads"
 
     def memory_mb(self) -> float:
         """Memory the app's process holds, in megabytes; Linux only."""
@@ -121,35 +124,26 @@ def _wait_for(address: str, process: subprocess.Popen[bytes]) -> None:
     raise AssertionError("the server did not start within a minute")
 
 
-@pytest.fixture(scope="session")
-def _computing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """The settings of a server that lead to a compute service of several: each would read torch and the models anew."""
-    store = tmp_path_factory.mktemp("computing") / "uploads"
-    service = LocalService(Settings(store=store))
-    address, key = service.address_and_key()
-    yield {"GRADVIZ_COMPUTE_ADDRESS": address, "GRADVIZ_COMPUTE_KEY": key.decode(), "GRADVIZ_STORE": str(store)}
-    service.close()
-
-
 @pytest.fixture
-def server(tmp_path: Path, _computing: dict[str, str]) -> Iterator[Server]:
+def server(tmp_path: Path) -> Iterator[Server]:
     """A server nobody has visited yet."""
-    with running(tmp_path, _computing) as fresh:
+    with running(tmp_path) as fresh:
         yield fresh
 
 
 @pytest.fixture(scope="session")
-def _shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with running(tmp_path_factory.mktemp("server")) as shared:
-        yield shared
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """For fixtures that others share too."""
+    with running(tmp_path_factory.mktemp("server")) as app:
+        yield app
 
 
 @pytest.fixture
-def visited(_shared: Server) -> Iterator[Server]:
+def visited(shared: Server) -> Iterator[Server]:
     """A server that the tests share: others have been there, and have asked whatever they liked."""
-    start = _check_log(_shared.log)
-    yield _shared
-    _check_log(_shared.log, start)
+    start = _check_log(shared.log)
+    yield shared
+    _check_log(shared.log, start)
 
 
 @pytest.fixture(scope="session")

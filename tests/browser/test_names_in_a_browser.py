@@ -20,13 +20,13 @@ from gradviz_core.types.cards import Preprocessing, Recipe
 from gradviz_core.uploads.store import Store
 from pages.layout import contents
 from tests.browser import seeing, streamlit_ids
-from tests.browser.conftest import Server, running
+from tests.browser.conftest import Server
 from tests.hostile.names import ELSEWHERE, NAMES, fit_for_layers, innocent, model_file, picture
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 SIDE = 48
-TITLES = [card.title for path, card in contents.pages().items() if card.listed and path not in ("saliency", "story")]
+TITLES = [card.title for path, card in contents.pages().items() if card.listed and card.pickers and path != "saliency"]
 STEPS = Preprocessing((SIDE, SIDE), None, (0.5,) * 3, (0.5,) * 3)
 ELEMENTS = streamlit_ids.filled("""() => {
   const found = {}, walk = (root) => {
@@ -70,19 +70,15 @@ class Named:
 
 
 @pytest.fixture(scope="module")
-def named(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Named]:
-    """Both are in the store before the server starts, as if they had been uploaded."""
-    folder = tmp_path_factory.mktemp("named")
-    store = Store(folder / "uploads", 10**9, 9)
-    store.sweep()
+def named(shared: Server) -> Named:
+    """Both are put into the store, as if they had been uploaded."""
+    store = Store(shared.store, 10**9, 9)
     names = {"hostile": NAMES, "innocent": innocent(NAMES)}
     models = {}
     for kind, those in names.items():
         recipe = Recipe(store.put(model_file(those, SIDE)), "", those[0], those, STEPS)
         models[kind] = f"upload/{store.keep_recipe(recipe)}"
-    image = f"upload/{store.put(picture(SIDE))}"
-    with running(folder) as server:
-        yield Named(server, image, models, names)
+    return Named(shared, f"upload/{store.put(picture(SIDE))}", models, names)
 
 
 def foreign(address: str) -> bool:

@@ -82,26 +82,34 @@ def box(page: Page, selector: str) -> tuple[float, float]:
 
 
 @pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.path)
-@pytest.mark.parametrize("size", PROJECTORS, ids=str)
 def test_picture_scale_and_control_are_above_the_fold_and_nothing_jumps(
-    visited: Server, browser: Browser, view: View, size: tuple[int, int]
+    visited: Server, browser: Browser, view: View
 ) -> None:
-    with steady(browser, visited, view.path, size) as page:
-        picture = f".st-key-chart_{view.main} .js-plotly-plot" if "." not in view.main else view.main
-        parts = {"picture": picture, "control": f".st-key-{view.control}"}
-        if view.scale:
-            parts["scale"] = f"{picture} .colorbar"
-        if view.beside:
-            parts["beside"] = f".st-key-chart_{view.beside} .js-plotly-plot"
-        found = {name: box(page, selector) for name, selector in parts.items()}
-        assert all(top > 0 and bottom <= size[1] for top, bottom in found.values()), found
-        assert found["picture"][1] - found["picture"][0] > view.high, "it is large all the same"
-        if view.path in FIRST:
-            first, pictures = (box(page, f".st-key-{key}")[0] for key in ("controls", f"chart_{FIRST[view.path]}"))
-            assert pictures - first < ONE_ROW
-        if view.path == "saliency":
-            assert box(page, ".st-key-said_gradient p")[1] <= size[1], "the sentence too"
-        assert page.get_by_test_id(streamlit_ids.MAIN).evaluate("(e) => e.scrollTop") == 0
+    """It opens on the smaller screen; on the larger one the pictures grow."""
+    with steady(browser, visited, view.path, PROJECTORS[0]) as page:
+        check_above_the_fold(page, view, PROJECTORS[0])
+        page.set_viewport_size({"width": PROJECTORS[1][0], "height": PROJECTORS[1][1]})
+        seeing.drawn(page)
+        seeing.wait(page)
+        check_above_the_fold(page, view, PROJECTORS[1])
+
+
+def check_above_the_fold(page: Page, view: View, size: tuple[int, int]) -> None:
+    picture = f".st-key-chart_{view.main} .js-plotly-plot" if "." not in view.main else view.main
+    parts = {"picture": picture, "control": f".st-key-{view.control}"}
+    if view.scale:
+        parts["scale"] = f"{picture} .colorbar"
+    if view.beside:
+        parts["beside"] = f".st-key-chart_{view.beside} .js-plotly-plot"
+    found = {name: box(page, selector) for name, selector in parts.items()}
+    assert all(top > 0 and bottom <= size[1] for top, bottom in found.values()), found
+    assert found["picture"][1] - found["picture"][0] > view.high, "it is large all the same"
+    if view.path in FIRST:
+        first, pictures = (box(page, f".st-key-{key}")[0] for key in ("controls", f"chart_{FIRST[view.path]}"))
+        assert pictures - first < ONE_ROW
+    if view.path == "saliency":
+        assert box(page, ".st-key-said_gradient p")[1] <= size[1], "the sentence too"
+    assert page.get_by_test_id(streamlit_ids.MAIN).evaluate("(e) => e.scrollTop") == 0
 
 
 @contextmanager

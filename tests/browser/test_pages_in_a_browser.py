@@ -46,12 +46,11 @@ LINKS_SEEN = streamlit_ids.filled("""
 """)
 
 
-@pytest.mark.parametrize("path", PAGES)
-def test_each_page_opens_by_its_own_address_on_a_fresh_server(server: Server, page: Page, path: str) -> None:
-    """And nobody sees a list of file names on the way there."""
-    title, chart = PAGES[path]
+def test_a_page_opens_by_its_own_address_on_a_fresh_server_and_the_app_stays_small(server: Server, page: Page) -> None:
+    """And nobody sees a list of file names on the way there. ``make bench`` measures how soon pages come."""
+    title, chart = PAGES["neurons"]
     with script(page, LINKS_SEEN):
-        page.goto(server.address(f"{path}?model=preset/shapes-cnn&image=sample/heart"))
+        page.goto(server.address("neurons?model=preset/shapes-cnn&image=sample/heart"))
         expect(page.get_by_role("heading", name=title)).to_be_visible(timeout=30_000)
         seeing.check_drawn(page, chart)
         expect(page.get_by_text("Page not found")).to_have_count(0)
@@ -65,6 +64,10 @@ def test_each_page_opens_by_its_own_address_on_a_fresh_server(server: Server, pa
         assert seen == {card.section or card.title for card in contents.pages().values()}
         expect(page).to_have_title(f"{title} · GradViz")
         check_marked(page, title)
+    for name in ("Layers", "Input saliency", "Neurons"):
+        seeing.go(page, name)
+    assert 50 < server.memory_mb() < 300
+    assert "libtorch" not in Path(f"/proc/{server.pid}/maps").read_text()
 
 
 def check_marked(page: Page, title: str) -> None:
@@ -76,31 +79,26 @@ def check_marked(page: Page, title: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("address", "title"),
-    [("", "Story"), ("story", "Story"), ("?image=sample/star", "Input saliency"), ("saliency", "Input saliency")],
+    ("address", "walk"),
+    [
+        ("", ("Story", "Neurons", "Story")),
+        ("story", ("Story",)),
+        ("?image=sample/star", ("Input saliency", "Neurons", "Input saliency")),
+        ("saliency", ("Input saliency",)),
+    ],
 )
 def test_either_address_of_the_page_at_the_start_is_marked_and_kept(
-    visited: Server, page: Page, address: str, title: str
+    visited: Server, page: Page, address: str, walk: tuple[str, ...]
 ) -> None:
     page.goto(visited.address(address))
     seeing.wait(page)
-    for each in (title, "Neurons", title):
+    for each in walk:
         seeing.menu_entry(page, each).click()
         expect(page).to_have_title(f"{each} · GradViz")
         seeing.wait(page)
         check_marked(page, each)
         expect(page).to_have_title(f"{each} · GradViz")
     assert page.evaluate("location.pathname") == f"/{address.partition('?')[0]}"
-
-
-def test_the_app_stays_small_after_every_page(server: Server, page: Page) -> None:
-    """``make bench`` measures how soon the first page and the first heatmap come."""
-    page.goto(server.address("saliency?model=preset/shapes-cnn"))
-    page.wait_for_selector(".st-key-chart_gradient .heatmaplayer image", timeout=60_000)
-    for name in ("Neurons", "Layers", "Input saliency"):
-        seeing.go(page, name)
-    assert 50 < server.memory_mb() < 300
-    assert "libtorch" not in Path(f"/proc/{server.pid}/maps").read_text()
 
 
 # ---------------------------------------------------------------------------------------------------- what is on screen

@@ -4,7 +4,7 @@ taken."""
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,25 +14,14 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser import seeing, streamlit_ids
-from tests.browser.conftest import Server, running
+from tests.browser.conftest import Server
 
 pytestmark = pytest.mark.browser
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("uploading")
-
-
-@pytest.fixture(scope="module")
-def app(folder: Path) -> Iterator[Server]:
-    with running(folder) as shared:
-        yield shared
-
-
-def arriving(folder: Path) -> list[Path]:
+def arriving(server: Server) -> list[Path]:
     """Files that are on their way in."""
-    return list((folder / "uploads" / "arriving").glob("*"))
+    return list((server.store / "arriving").glob("*"))
 
 
 def until(true: Callable[[], object], seconds: float = 10.0) -> bool:
@@ -63,8 +52,8 @@ def noise(path: Path, width: int) -> Path:
     return path
 
 
-def test_what_is_not_taken_is_said_and_the_next_file_is_taken(app: Server, page: Page, tmp_path: Path) -> None:
-    page.goto(app.address("saliency?model=preset/shapes-cnn"))
+def test_what_is_not_taken_is_said_and_the_next_file_is_taken(visited: Server, page: Page, tmp_path: Path) -> None:
+    page.goto(visited.address("saliency?model=preset/shapes-cnn"))
     seeing.check_drawn(page, "gradient")
     popover(page)
     expect(page.get_by_text("TIFF and others, up to 20 MB each")).to_be_visible()
@@ -89,11 +78,9 @@ def test_what_is_not_taken_is_said_and_the_next_file_is_taken(app: Server, page:
     assert page.title()
 
 
-def test_a_file_that_is_cancelled_while_it_is_sent_is_gone(
-    app: Server, browser: Browser, folder: Path, tmp_path: Path
-) -> None:
+def test_a_file_that_is_cancelled_while_it_is_sent_is_gone(visited: Server, browser: Browser, tmp_path: Path) -> None:
     page = browser.new_page()  # Streamlit writes into its console that it was cancelled
-    page.goto(app.address("saliency?model=preset/shapes-cnn"))
+    page.goto(visited.address("saliency?model=preset/shapes-cnn"))
     seeing.check_drawn(page, "gradient")
     page.get_by_test_id(streamlit_ids.SIDEBAR).get_by_role("button", name="Bring your own model").click()
     dialog = page.get_by_role("dialog")
@@ -104,9 +91,9 @@ def test_a_file_that_is_cancelled_while_it_is_sent_is_gone(
     slow.send("Network.emulateNetworkConditions", line)
     (tmp_path / "net.safetensors").write_bytes(bytes(60_000_000))
     dialog.locator("input[type=file]").first.set_input_files(tmp_path / "net.safetensors")
-    assert until(lambda: len(arriving(folder)) == 1)
+    assert until(lambda: len(arriving(visited)) == 1)
     dialog.get_by_role("button", name="Cancel upload of net.safetensors").click()
-    assert until(lambda: not arriving(folder), 3)
+    assert until(lambda: not arriving(visited), 3)
     slow.send("Network.emulateNetworkConditions", line | {"uploadThroughput": -1})
     (tmp_path / "other.safetensors").write_bytes(b"no model" + bytes(1000))
     dialog.locator("input[type=file]").first.set_input_files(tmp_path / "other.safetensors")
@@ -114,8 +101,8 @@ def test_a_file_that_is_cancelled_while_it_is_sent_is_gone(
     page.close()
 
 
-def test_slices_of_a_scanner_are_shown_with_their_gradients(app: Server, page: Page) -> None:
-    page.goto(app.address("saliency?model=preset/shapes-cnn"))
+def test_slices_of_a_scanner_are_shown_with_their_gradients(visited: Server, page: Page) -> None:
+    page.goto(visited.address("saliency?model=preset/shapes-cnn"))
     seeing.check_drawn(page, "gradient")
     popover(page)
     slices = Path(pydicom.__file__).parent / "data" / "test_files"
@@ -133,9 +120,9 @@ def test_slices_of_a_scanner_are_shown_with_their_gradients(app: Server, page: P
     seeing.check_drawn(page, "gradient")
 
 
-def test_a_photo_from_the_camera_is_shown_with_its_gradient(app: Server, page: Page) -> None:
+def test_a_photo_from_the_camera_is_shown_with_its_gradient(visited: Server, page: Page) -> None:
     page.context.grant_permissions(["camera"])
-    page.goto(app.address("saliency?model=preset/shapes-cnn"))
+    page.goto(visited.address("saliency?model=preset/shapes-cnn"))
     seeing.check_drawn(page, "gradient")
     popover(page)
     expect(page.locator("video")).to_have_count(0)  # nobody is asked for their camera before they want it
