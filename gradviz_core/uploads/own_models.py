@@ -13,7 +13,7 @@ from gradviz_core.text.codec import LONGEST_TEXT, recipe_to_json
 from gradviz_core.text.shown_text import visible
 from gradviz_core.types import keys
 from gradviz_core.types.cards import ModelReport, Preprocessing, Recipe
-from gradviz_core.uploads import model_files, own_files
+from gradviz_core.uploads import label_files, model_files, own_files
 
 GUESSED = (
     "The file does not say how the training images were normalised: mean {mean} and standard deviation {std} are a "
@@ -52,8 +52,8 @@ def lend(file: Path, *, architecture: str = "", labels: Path | None = None, prep
         mean, std = (", ".join(f"{n:g}" for n in of) for of in (made.preprocessing.mean, made.preprocessing.std))
         notes = (*notes, GUESSED.format(mean=mean, std=std))
     if labels is not None:
-        names = own_files.read(labels, model_files.MOST_LABEL_BYTES, BadModel)
-        made = replace(made, labels=model_files.read_labels(names))
+        names = own_files.read(labels, label_files.MOST_BYTES, BadModel)
+        made = replace(made, labels=label_files.read(names))
     own_files.lend(data)
     return OwnModel(keys.upload(own_files.lend(recipe_to_json(made).encode())), notes)
 
@@ -64,7 +64,7 @@ def _proposal(report: ModelReport, file: Path, architecture: str) -> Recipe:
         if architecture:
             raise BadModel(f"{file.name} holds its own architecture. Leave out --architecture.")
         assert report.preprocessing is not None
-        return Recipe(report.file, "", title, (), report.preprocessing)
+        return Recipe(report.file, "", title, (), report.preprocessing, inputs=report.inputs, other=report.other)
     fits = [fit for fit in report.fits if not fit.differences]
     chosen = [fit for fit in fits if fit.architecture == architecture] if architecture else fits
     if not chosen:
