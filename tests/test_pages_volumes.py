@@ -113,3 +113,12 @@ def test_methods_of_one_picture_are_not_offered_and_an_address_that_names_one_ge
     assert not {"Occlusion", "RISE", "FullGrad"} & set(offered)
     (said,) = errors(opened(SALIENCY, model=model, image=image, method="occlusion"))
     assert plain("Occlusion works on the rows and columns of one picture, and this model takes 6 slices") in said
+
+
+def test_a_single_slice_has_no_slider() -> None:
+    steps = replace(volumes.OF_CLIPS, slices=1)
+    app = opened(SALIENCY, model=volumes.model(steps), image=volumes.kept(volumes.numbers(9, 3, 12, 14)))
+    assert errors(app) == []
+    assert not [slider for slider in app.slider if slider.key == "shown_input_slice"]
+    assert not any("of 0 to 0" in text for text in texts(app))
+    assert values(chart(app, "gradient")).shape == (12, 14)

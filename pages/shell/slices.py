@@ -108,7 +108,9 @@ def named(caption: Caption, shown: GradientAnswer, steps: Preprocessing) -> Capt
 
 
 def prefixed(caption: Caption, shown: GradientAnswer, steps: Preprocessing) -> Caption:
-    """The caption, which says which slice it is."""
+    """The caption, which says which slice it is, where there are several."""
     at = number(shown)
     assert at is not None, "it shows a slice"
+    if steps.slices == 1:
+        return caption
     return replace(caption, sentence=f"{slice_words.named(steps, at)}. {caption.sentence}")
