@@ -84,7 +84,7 @@ def channel_names(steps: Preprocessing) -> tuple[str, ...]:
 def model_line(card: ModelCard) -> str:
     """``194 k parameters · accuracy 99.2 % · input 96×96``."""
     steps = card.preprocessing
-    size = shape_text((*([steps.slices] if steps.slices else []), *steps.size))
+    size = "×".join(map(str, (*([steps.slices] if steps.slices else []), *steps.size)))
     accuracy = [f"accuracy {share_text(card.accuracy[0].value)}"] if card.accuracy else []
     return " · ".join([f"{count_text(card.parameters)} parameters", *accuracy, f"input {size}"])
 
