@@ -34,7 +34,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 def put(folder: Path, steps: Preprocessing, array: npt.NDArray[np.generic]) -> tuple[str, str]:
     """Keys of the network with these steps and of the array, whose files lie in ``folder``."""
-    data = volumes.file(volumes.of_clips() if steps.slices_first else volumes.of_volumes(), steps)
+    data = volumes.sound(steps)
     (folder / "your-model.pt2").write_bytes(data)
     (folder / "your-array.npy").write_bytes(npy(array))
     return volumes.model(steps, data), volumes.kept(array)

@@ -268,7 +268,7 @@ def test_other_shapes_are_refused(shape: tuple[int, ...], says: str) -> None:
 
 
 def test_a_preprocessing_has_as_many_slices_as_the_network_takes() -> None:
-    data = volumes.file(volumes.of_volumes(), volumes.OF_VOLUMES)
+    data = volumes.sound(volumes.OF_VOLUMES)
     for steps in (replace(volumes.OF_VOLUMES, slices=7), replace(volumes.OF_VOLUMES, slices=0)):
         with pytest.raises(BadModel, match="takes an input of 1 x 1 x 6 x 12 x 14"):
             gv.answer(gv.SurveyQuestion(model=volumes.model(steps, data), image="sample/star"))

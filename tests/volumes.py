@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -63,6 +65,12 @@ def file(network: nn.Module, steps: Preprocessing) -> bytes:
     return exported_bytes(network, torch.zeros(steps.input_shape))
 
 
+@cache
+def sound(steps: Preprocessing) -> bytes:
+    """The file of the network of volumes, or of clips; exporting one takes most of a second."""
+    return file(of_clips() if steps.slices_first else of_volumes(), steps)
+
+
 def numbers(*shape: int) -> npt.NDArray[np.float32]:
     return np.random.default_rng(7).normal(size=shape or (SLICES, ROWS, COLUMNS)).astype(np.float32)
 
@@ -74,5 +82,5 @@ def kept(array: npt.NDArray[np.generic]) -> str:
 
 def model(steps: Preprocessing = OF_VOLUMES, data: bytes = b"") -> str:
     """Key of the network of volumes, or of clips, with this preprocessing; or of the file with these bytes."""
-    data = data or file(of_clips() if steps.slices_first else of_volumes(), steps)
+    data = data or sound(steps)
     return f"upload/{store.here().keep_recipe(Recipe(store.here().put(data), '', 'Volumes', (), steps))}"

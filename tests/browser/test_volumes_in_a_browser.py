@@ -19,7 +19,7 @@ pytestmark = pytest.mark.browser
 
 def test_a_network_of_clips_to_each_of_its_frames(visited: Server, page: Page, tmp_path: Path) -> None:
     numbers = volumes.numbers(6, 3, 12, 14)
-    (tmp_path / "clip.pt2").write_bytes(volumes.file(volumes.of_clips(), volumes.OF_CLIPS))
+    (tmp_path / "clip.pt2").write_bytes(volumes.sound(volumes.OF_CLIPS))
     (tmp_path / "clip.npy").write_bytes(npy(numbers))
 
     page.goto(visited.address("saliency?model=preset/shapes-cnn"))
