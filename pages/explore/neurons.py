@@ -47,7 +47,7 @@ with one_sentence():
     )
     steps = choice.survey.card.preprocessing
     with slice_room:
-        answer = slices.choose(answer, steps)
+        answer = slices.choose(answer, steps, " of the input")
     at_slice = slices.number(answer)
     maps = site_maps(answer.arrays, info.site, look, info.shape)
     planes, gradient = maps.planes, over_input(answer.arrays, f"gradient/{INPUT}")

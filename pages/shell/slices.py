@@ -56,9 +56,9 @@ def offered(known: Mapping[str, MethodCard], steps: Preprocessing, chosen: str, 
     return {each: card for each, card in known.items() if not (steps.slices and card.one_picture)}
 
 
-def choose(answer: GradientAnswer, steps: Preprocessing) -> GradientAnswer:
+def choose(answer: GradientAnswer, steps: Preprocessing, of: str = "") -> GradientAnswer:
     """The answer with the chosen slice in place of all of them, by a slider that is drawn here: at first the one where
-    the map is largest. Unchanged where the model takes one picture.
+    the map is largest; ``of`` follows the name of the slider. Unchanged where the model takes one picture.
 
     Raises:
         NoSuchChoice: the address names a slice that there is not.
@@ -67,7 +67,7 @@ def choose(answer: GradientAnswer, steps: Preprocessing) -> GradientAnswer:
         return answer
     number = one_slice.strongest(answer, steps)
     if steps.slices > 1:
-        label = slice_words.word(steps).capitalize()
+        label = f"{slice_words.word(steps).capitalize()}{of}"
         number = widgets.slider(label, "input_slice", range(steps.slices), number, _MEANING, unit="", width=230)
     return one_slice.sliced(answer, steps, number)
 

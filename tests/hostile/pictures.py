@@ -258,8 +258,7 @@ CASES = (
     Case("slices-of-text", "a.npy", lambda: array(np.full((20, 9, 8), "x")), "only real numbers"),
     Case("slices-cut-short", "a.npy", lambda: array(np.zeros((20, 64, 64), np.uint16))[:-2], "163,840 bytes"),
     Case("slices-without-end", "a.npy", lambda: npy(_described("(1" + "0" * 30 + ", 9, 7, 5)"), bytes(16)), r"more than 10\^18 bytes"),
-    Case("too-many-slices", "a.npy", lambda: array(np.zeros((10_001, 2, 2), np.uint8)), "10,000 along an axis"),
-    Case("slices-of-huge-pictures", "a.npy", lambda: array(np.zeros((1, 17, 1, 4_000_001), np.uint8)), "64,000,000 numbers"),
+    Case("too-many-slices", "a.npy", lambda: array(np.zeros((10_001, 20, 40), np.uint8)), "10,000 along an axis"),
     Case("bands-with-code-in-their-header", "a.npy", lambda: npy(_described(f"(12, {CODE}, 7)")), "header"),
     Case("npz-called-npy", "a.npy", weights, "zip archive"),
 )  # fmt: skip
