@@ -97,15 +97,6 @@ def test_the_slice_where_the_map_is_zero_everywhere_is_the_middle_one() -> None:
     assert one_slice.strongest(replace(answer, arrays=flat), volumes.OF_VOLUMES) == 3
 
 
-def test_a_map_of_slices_is_refused_beside_one_of_a_picture() -> None:
-    model, image = uploaded(volumes.OF_VOLUMES)
-    app = opened(
-        COMPARE, model="preset/shapes-cnn", image="sample/star", model2=model, image2=image, method2="gradient"
-    )
-    (said,) = errors(app)
-    assert "Compare shows models that take one picture" in said
-
-
 def test_methods_of_one_picture_are_not_offered_and_an_address_that_names_one_gets_a_sentence() -> None:
     model, image = uploaded(volumes.OF_VOLUMES)
     offered = opened(SALIENCY, model=model, image=image).selectbox(key="shown_method").options
