@@ -21,7 +21,7 @@ from gradviz_core.types import Answer, GradientAnswer, GradientQuestion, Questio
 from gradviz_core.types.looks import Look
 from gradviz_core.uploads import store
 from pages.shell.words import TO_A_TERM
-from tests import components_once  # noqa: F401 - it acts where it is imported
+from tests import streamlit_once  # noqa: F401 - it acts where it is imported
 
 ROOT = Path(__file__).parents[1]
 SALIENCY, NEURONS, MAPS = (f"pages/explore/{name}.py" for name in ("saliency", "neurons", "feature_maps"))

@@ -10,8 +10,8 @@ from pathlib import Path
 from streamlit.testing.v1 import AppTest
 
 from tests import (
-    components_once,  # noqa: F401 - it acts where it is imported
     handing_in,
+    streamlit_once,  # noqa: F401 - it acts where it is imported
 )
 from tests.hostile.case import CANARY, CODE, Case
 
