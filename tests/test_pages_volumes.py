@@ -113,3 +113,10 @@ def test_a_single_slice_has_no_slider() -> None:
     assert not [slider for slider in app.slider if slider.key == "shown_input_slice"]
     assert not any("of 0 to 0" in text for text in texts(app))
     assert values(chart(app, "gradient")).shape == (12, 14)
+
+
+def test_a_map_of_slices_is_refused_beside_one_of_a_picture() -> None:
+    model, image = uploaded(volumes.OF_VOLUMES)
+    at = {"model": "preset/shapes-cnn", "image": "sample/star"}
+    app = opened(COMPARE, **at, map1="gradient", map1_model=model, map1_image=image)
+    assert any("Compare shows models that take one picture" in said for said in errors(app))
