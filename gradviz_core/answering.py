@@ -194,6 +194,8 @@ class Answerer:
         place = Place(question.model, question.image, str(device), question.seed, arithmetic)
         if not needs.parameters and self._last is not None and self._last.serves(place, needs):
             self._check_size(question, self._last.trace.values[INPUT])
+            if self._last.fast:
+                self._last.fast.check(needs.sites or ())
             return self._last
         self._last = None
         model, looked_at = pairs.of_one_image(self._models.get(question.model, device), question.image, device)

@@ -21,7 +21,7 @@ from gradviz_core.types.methods import card_of, settled
 def oracle_of(module: nn.Module, x: Tensor, target: Target | None = None, site: Site = INPUT) -> SceneOracle:
     """The oracle of a target, by default of the first class, at a site."""
     trace = forward(module, x)
-    colours = SimpleNamespace(mean=(0.5,) * x.shape[1], std=(0.25,) * x.shape[1], banded=False)
+    colours = SimpleNamespace(mean=(0.5,) * x.shape[1], std=(0.25,) * x.shape[1], banded=False, channel_axis=1)
     model = Model(module, cast(Any, SimpleNamespace(reading=None, preprocessing=colours)))
     scene = Scene(model, np.zeros((1, 1, 3), np.uint8), trace, Place("", "", "cpu", 0), None)
     resolved, score = scene.select(target or ClassScore(0))
