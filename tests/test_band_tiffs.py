@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import struct
 import tracemalloc
 from typing import Any
 
@@ -12,8 +13,9 @@ import pytest
 
 from gradviz_core import images
 from gradviz_core.errors import BadImage
+from gradviz_core.images import band_words
 from gradviz_core.images.formats import tiff_bands
-from gradviz_core.types import keys
+from gradviz_core.types import Preprocessing, keys
 from gradviz_core.uploads import store
 from tests.image_files import noise, refusal, tiff, tiff_of_tags
 
@@ -37,6 +39,22 @@ def written(array: npt.NDArray[Any], **options: Any) -> bytes:
     if options.get("planarconfig") == "separate":
         array = np.moveaxis(array, -1, 0).copy()
     return tiff(array, photometric="minisblack", extrasamples=extra, **{"planarconfig": "contig"} | options)
+
+
+def differences(planes: str) -> bytes:
+    """Numbers without compression that the file calls differences: libtiff takes them as they are, tifffile sums them."""
+    data = bytearray(written(numbers("u2", 5), planarconfig=planes, software=None, metadata=None))
+    (start,) = struct.unpack_from("<I", data, 4)
+    (count,) = struct.unpack_from("<H", data, start)
+    for at in range(start + 2, start + 2 + 12 * count, 12):
+        if struct.unpack_from("<H", data, at) == (296,):  # the unit of resolution
+            struct.pack_into("<HHIHH", data, at, 317, 3, 1, 2, 0)
+    return bytes(data)
+
+
+def taking(count: int) -> Preprocessing:
+    """The preprocessing of a network that takes so many bands, or colours."""
+    return Preprocessing((41, 37), None, (0.0,) * count, (1.0,) * count)
 
 
 def read(data: bytes, count: int) -> npt.NDArray[np.float32]:
@@ -74,6 +92,44 @@ def test_floating_point_numbers_come_back_exactly(options: dict[str, Any]) -> No
     array = numbers("f4", 4)
     options = {name: value for name, value in options.items() if name != "predictor"}
     np.testing.assert_array_equal(read(written(array, **options), 4), np.moveaxis(array, -1, 0))
+
+
+@pytest.mark.parametrize("extra", ["unspecified", "unassalpha", "assocalpha"])
+@pytest.mark.parametrize("kind", ["u1", "u2"])
+@pytest.mark.parametrize("planes", ["contig", "separate"])
+def test_a_network_of_four_bands_gets_all_four_behind_colours(extra: str, kind: str, planes: str) -> None:
+    """Red, green, blue and near infrared, which many programs call transparency. Other networks see the picture, where
+    it can be read as one."""
+    array = numbers(kind, 4)
+    lying = np.moveaxis(array, -1, 0).copy() if planes == "separate" else array
+    data = tiff(lying, photometric="rgb", extrasamples=[extra], planarconfig=planes)
+    np.testing.assert_array_equal(read(data, 4), np.moveaxis(array, -1, 0))
+    key = images.inspect(data)[0].key
+    file = images.describe(key, taking(4))
+    assert file is not None
+    assert ("calls band 3 transparency" in " ".join(band_words.of_tiff(file))) == (extra != "unspecified")
+    if planes == "contig" or (kind, extra) == ("u1", "unassalpha"):
+        assert images.load(key).mode == "RGB"
+        assert "the image is a picture" in refusal(lambda: images.load_bands(key, 5))
+        as_picture = images.describe(key, taking(3))
+        assert as_picture is not None
+        assert as_picture.array is None
+    else:
+        assert "The image has 4 bands" in refusal(lambda: images.load(key))
+
+
+def test_grey_with_what_is_called_alpha_is_two_bands_for_a_network_of_two() -> None:
+    array = numbers("u1", 2)
+    data = tiff(array, photometric="minisblack", extrasamples=["unassalpha"], planarconfig="contig")
+    np.testing.assert_array_equal(read(data, 2), np.moveaxis(array, -1, 0))
+
+
+@pytest.mark.parametrize("kind", ["f4", "i2", "i4"])
+def test_colours_of_numbers_that_no_picture_has_are_bands(kind: str) -> None:
+    array = numbers(kind, 4)
+    data = tiff(array, photometric="rgb", extrasamples=["unspecified"])
+    np.testing.assert_array_equal(read(data, 4), np.moveaxis(array, -1, 0))
+    assert "The image has 4 bands" in refusal(lambda: images.load(images.inspect(data)[0].key))
 
 
 def test_colours_with_more_bands_behind_them_are_bands() -> None:
@@ -142,13 +198,15 @@ def test_bands_behind_the_colours_of_a_picture_are_said_to_be_left_out(extra: li
         (written(numbers("f4", 5), byteorder=">", compression="zlib"), "in a way that is not supported"),
         (written(np.full((4, 4, 5), np.nan, np.float32)), "80 numbers of the TIFF are NaN"),
         (written(numbers("u1", 5))[:300], "broken"),
+        (differences("contig"), "Save it with LZW or Deflate, or without a predictor."),
+        (differences("separate"), "Save it with LZW or Deflate, or without a predictor."),
     ],
-    ids=["17 bands", "64 bits", "other order", "NaN", "cut short"],
+    ids=["17 bands", "64 bits", "other order", "NaN", "cut short", "differences", "differences of each band"],
 )
 def test_what_is_not_read_is_refused_with_the_next_step(data: bytes, words: str) -> None:
     sentence = refusal(lambda: images.inspect(data))
     assert words in sentence
-    assert ("upload bands.npy" in sentence) == (words != "broken")
+    assert ("upload bands.npy" in sentence) != (words == "broken" or words.startswith("Save it"))
 
 
 def test_a_tiff_of_bands_without_end_is_refused_from_its_header() -> None:

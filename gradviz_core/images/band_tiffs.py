@@ -35,7 +35,7 @@ def numbers(data: bytes) -> tuple[Float32[np.ndarray, "c h w"], Layout]:
         raise BadImage(
             f"{wrong:,} numbers of the TIFF are NaN, infinite or too large for 32-bit floating point. Replace them in "
             "Python, and upload bands.npy.",
-            next_steps.bands_of_tiff("np.nan_to_num(bands)"),
+            next_steps.bands_of_tiff("np.nan_to_num(bands)", last=not layout.planar),
         )
     return found, layout
 

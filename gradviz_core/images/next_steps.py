@@ -64,6 +64,21 @@ def numbers_of_dicom(found: str) -> str:
     return f'import numpy as np\nimport pydicom\n\n{_DICOM}np.save("slice.npy", {found})\n'
 
 
-def bands_of_tiff(found: str = "bands") -> str:
-    """The program that saves ``found``, made of all ``bands`` of a TIFF."""
-    return f'{_BANDS}np.save("bands.npy", {found})\n'
+def bands_of_tiff(found: str = "bands", *, last: bool) -> str:
+    """The program that saves ``found``, made of all ``bands`` of a TIFF; ``last`` says that they lie behind height and
+    width in it. Four bands lie first where they are saved, or they would be read as a picture."""
+    first = "bands = np.moveaxis(bands, -1, 0)\n" if last else ""
+    return f'{_BANDS}{first}np.save("bands.npy", {found})\n'
+
+
+def bands_of_picture() -> str:
+    """The program that saves the channels of a picture as bands."""
+    return (
+        f"import numpy as np\nfrom PIL import Image\n\nchannels = np.asarray(Image.open({FILE!r}))\n"
+        'np.save("bands.npy", np.moveaxis(channels, -1, 0))\n'
+    )
+
+
+def bands_first() -> str:
+    """The program that puts the last axis of an array first."""
+    return f'import numpy as np\n\nnp.save("bands.npy", np.moveaxis(np.load({FILE!r}), -1, 0))\n'

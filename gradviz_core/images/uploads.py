@@ -18,12 +18,13 @@ from gradviz_core.images import (
     depth,
     formats,
     frames,
+    next_steps,
     slices,
     volume_arrays,
     volumes,
 )
 from gradviz_core.images.decoding import decode
-from gradviz_core.images.formats import dicom
+from gradviz_core.images.formats import dicom, png
 from gradviz_core.images.preprocessing import as_seen
 from gradviz_core.models.catalogue import image_file, sample_image
 from gradviz_core.text.readers import reading
@@ -98,12 +99,30 @@ def load_bands(key: str, count: int) -> Float32[np.ndarray, "c h w"]:
     """
     data = _bytes(key)
     _refuse_slices(data)
-    if not band_files.has_bands(data):
-        raise BadImage(
+    if not band_files.has_bands(data, count):
+        raise _no_bands(data, count)
+    return band_files.read(data)[0]
+
+
+def _no_bands(data: bytes, count: int) -> BadImage:
+    """Why a picture is refused by a network of bands. What its file calls transparency may be meant as a band; where
+    the picture was made of an array, the file that was chosen is that."""
+    if count != 4 or not png.has_alpha(data):
+        return BadImage(
             f"This model takes {count} bands, and the image is a picture in grey or colours. Upload an image with "
             f"{count} bands, {bands.how_to_save(count)}."
         )
-    return band_files.read(data)[0]
+    if arrays.told(formats.read(data).told):
+        return BadImage(
+            "This model takes 4 bands, and an array of height × width × 4 is read as colours with transparency. Put "
+            "the bands first, and upload bands.npy.",
+            next_steps.bands_first(),
+        )
+    return BadImage(
+        "This model takes 4 bands, and the fourth channel of a PNG is transparency. If it is a band here, save the "
+        "channels as an array with the bands first, and upload bands.npy.",
+        next_steps.bands_of_picture(),
+    )
 
 
 def _refuse_slices(data: bytes) -> None:
@@ -140,7 +159,7 @@ def describe(key: str, steps: Preprocessing) -> ImageFile | None:
     if steps.slices and volume_arrays.has_slices(data):
         volume = volume_arrays.read(data, len(steps.mean))
         return ImageFile("NPY", array=volume.file, frames=volume.numbers.shape[1])
-    if band_files.has_bands(data):
+    if band_files.has_bands(data, len(steps.mean) if steps.banded else 0):
         return band_files.read(data)[1]
     contents = formats.read(data)
     if steps.slices and (count := frames.count(data)) > 1:
@@ -227,14 +246,14 @@ def _reported(data: bytes, kind: str = "", done: tuple[str, ...] = ()) -> ImageR
 
 
 def _reported_bands(data: bytes) -> ImageReport:
-    numbers, file, words = band_files.read(data)
-    count, height, width = numbers.shape
+    numbers, file, notes = band_files.read(data)
+    _, height, width = numbers.shape
     return ImageReport(
         key=keys.upload(hashlib.sha256(data).hexdigest()),
         width=width,
         height=height,
         format=file.format,
-        notes=(words, f"Its {count} bands keep their numbers, as 32-bit floating point."),
+        notes=notes,
     )
 
 

@@ -8,7 +8,7 @@ import streamlit as st
 
 from gradviz_core.compute import client
 from gradviz_core.errors import GradVizError
-from gradviz_core.images import depth_words
+from gradviz_core.images import band_words, depth_words
 from gradviz_core.types import Preprocessing, keys
 from gradviz_core.types.cards import ImageFile, ImageReport, ModelReport, Recipe
 
@@ -108,6 +108,8 @@ def image_line(key: str, file: ImageFile | None, *, slices: bool = False) -> str
     report = image_reports().get(keys.looked_at(key))
     if slices:
         return f"From {report.width}×{report.height} {report.format}." if report else ""
+    if report is not None and file is not None and file.array is not None and file.format == "TIFF":
+        return " ".join([f"From {report.width}×{report.height} TIFF.", *band_words.of_tiff(file)])
     if report is None:
         scaling = file.scaling if file else None
         return " ".join(depth_words.notes(scaling, grey=file.mode.startswith("I;16"))) if file and scaling else ""

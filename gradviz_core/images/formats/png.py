@@ -15,10 +15,16 @@ _BEFORE_PIXELS = frozenset({b"fcTL", b"sBIT"})
 """What counts only where it stands before the pixels."""
 _SAMPLES = {0: 1, 2: 3, 4: 2, 6: 4}
 """Numbers of a pixel, by the kind of colour: grey, colours, grey with alpha, colours with alpha."""
+_8_BITS_AND_ALPHA = b"\x08\x06"
 _PROFILE_BYTES = 1 << 16
 OURS = b"GradViz"
 """Keyword of the text that we write ourselves."""
 _LONGEST_TEXT = 500
+
+
+def has_alpha(data: bytes) -> bool:
+    """Whether this is a PNG of colours with alpha, of 8 bits each."""
+    return data.startswith(SIGNATURE) and data[24:26] == _8_BITS_AND_ALPHA
 
 
 def read(data: bytes) -> Contents:

@@ -23,11 +23,14 @@ _PLACES = ((273, 279), (324, 325))
 _KEPT = (_HEIGHT, _COMPRESSION, _ROWS, _TILE_HEIGHT, 266)
 _GREY, _COLOURS = (0, 1), 2
 _ALPHA = (1, 2)
+_WITH_ALPHA = {0: "LA", 1: "LA", _COLOURS: "RGBA"}
+_PLAIN_ALPHA = 2
 _MOST_READ_AS_COLOURS = 6
-"""Numbers of a pixel, of 8 bits, of which Pillow reads the first three as colours."""
 _COMPRESSIONS = (1, 5, 8, 32773, 32946)
 """None, LZW, Deflate, PackBits, Deflate by its old number."""
 _DIFFERENCES = 2
+_WITHOUT_DIFFERENCES = (1, 32773)
+"""Compressions for which libtiff takes no notice of differences, and tifffile does."""
 _KINDS = {(1, 8), (1, 16), (2, 16), (2, 32), (3, 32)}
 """Whole numbers, signed ones and floating-point ones, and their bits."""
 _SHORT, _LONG = 3, 4
@@ -48,6 +51,8 @@ class Layout:
     """Whether each band has strips of its own."""
     differences: int
     """Where rows hold differences that are still to be summed: the pixels of a piece of a row; 0 where they do not."""
+    mode: str
+    """``LA`` or ``RGBA`` where the file calls the first band behind grey or colours transparency."""
 
     @property
     def read_as(self) -> int:
@@ -55,19 +60,31 @@ class Layout:
         return 1 if self.bits == 16 else self.kind
 
 
-def has(data: bytes) -> bool:
-    """Whether this is a TIFF of 2 or of 4 and more bands that are neither grey with alpha nor colours."""
+def has(data: bytes, count: int = 0) -> bool:
+    """Whether this is a TIFF of 2 or of 4 and more bands that are neither grey with alpha nor colours; for a network
+    that takes ``count`` bands, also one of so many numbers a pixel that is read as a picture otherwise."""
     if not data.startswith(tiff.SIGNATURES):
         return False
     try:
         page = directory.read(data)
         samples, colours = page.number(_SAMPLES, 1), page.number(_PHOTOMETRIC, 0)
-        extra, bits = page.number(_EXTRA, 0), page.number(_BITS, 1)
+        extra = page.number(_EXTRA, 0)
+        if colours == _COLOURS:
+            return samples >= 4 and (samples == count or not _read_as_colours(page, samples))
     except (struct.error, ValueError):
         return False
-    if colours in _GREY:
-        return samples >= 4 or (samples == 2 and extra not in _ALPHA)
-    return colours == _COLOURS and samples >= 5 and (bits > 8 or samples > _MOST_READ_AS_COLOURS)
+    return colours in _GREY and (samples >= 4 or (samples == 2 and (count == 2 or extra not in _ALPHA)))
+
+
+def _read_as_colours(page: Directory, samples: int) -> bool:
+    """Whether Pillow reads the first three numbers of a pixel as colours: of 8 bits or fewer up to
+    ``_MOST_READ_AS_COLOURS`` numbers, of 16 bits four; where each band lies by itself, the fourth is transparency."""
+    bits = page.number(_BITS, 1)
+    if page.number(_KIND, 1) != 1 or bits > 16:
+        return False
+    if page.number(_PLANES, 1) == 2:
+        return bits <= 8 and samples == 4 and page.number(_EXTRA, 0) == _PLAIN_ALPHA
+    return samples <= (_MOST_READ_AS_COLOURS if bits <= 8 else 4)
 
 
 def read(data: bytes) -> Layout:
@@ -81,11 +98,10 @@ def read(data: bytes) -> Layout:
     width, height, bands = (page.number(tag, 0) for tag in (_WIDTH, _HEIGHT, _SAMPLES))
     planar = page.number(_PLANES, 1) == 2
     if bands > MOST_BANDS:
-        first = f"bands[:{MOST_BANDS}]" if planar else f"bands[..., :{MOST_BANDS}]"
         raise BadImage(
             f"The TIFF has {bands} bands; the limit is {MOST_BANDS}. Save the first of them in Python, and upload "
             "bands.npy.",
-            next_steps.bands_of_tiff(first),
+            next_steps.bands_of_tiff(f"bands[:{MOST_BANDS}]", last=not planar),
         )
     if width < 1 or height < 1:
         raise BadImage(f"The TIFF has {width} x {height} pixels, so there is nothing to show. Choose another.")
@@ -103,14 +119,20 @@ def read(data: bytes) -> Layout:
         raise BadImage(
             f"The TIFF stores its {bands} bands in a way that is not supported. Save them in Python, and upload "
             "bands.npy.",
-            next_steps.bands_of_tiff(),
+            next_steps.bands_of_tiff(last=not planar),
+        )
+    if predictor > 1 and compression in _WITHOUT_DIFFERENCES:
+        raise BadImage(
+            "The TIFF says that its numbers are differences between neighbours, but its compression has none, so "
+            "programs read it in two ways. Save it with LZW or Deflate, or without a predictor."
         )
     tiff.check_strips(page, width, height)
     piece = page.number(_TILE_WIDTH, width)
     if not planar and piece * bands > MOST_NUMBERS:
         raise ValueError("tiles that are too wide")
     differences = piece if predictor == _DIFFERENCES and not planar else 0
-    return Layout(page, width, height, bands, bits.pop(), kinds.pop(), planar, differences)
+    mode = _WITH_ALPHA.get(page.number(_PHOTOMETRIC, 0), "") if page.number(_EXTRA, 0) in _ALPHA else ""
+    return Layout(page, width, height, bands, bits.pop(), kinds.pop(), planar, differences, mode)
 
 
 def grey_files(layout: Layout) -> Iterator[bytes]:
