@@ -29,9 +29,51 @@ ADVICE = (
     r"Put index and files into one archive without compression: .*",
 )
 """Each as a regular expression for the end of a refusal."""
+OF_PICTURES = (
+    r"[Cc]hoose (a|an|another) ([^.]|\.npy)*\.",
+    r"[Cc]hoose another\.",
+    r"Save it again, or choose another\.",
+    r"(Save|Export) it again\.",
+    r"[Ss]ave (the channels|the first of them|fewer rows and columns|them) [^.]*, and upload bands\.npy\.",
+    r"Put the bands first, and upload bands\.npy\.",
+    r"Replace them in Python, and upload bands\.npy\.",
+    r"upload slice\.npy, and enter its range\.",
+    r"Unpack it in Python, and upload plain\.dcm\.",
+    r"save three of the bands as an array of 3 × height × width, such as array\[\[2, 1, 0\]\], and upload it\.",
+    r"Upload an image with (\d+) bands, such as a TIFF of \1 bands, or a \.npy file of an array of \1 × [^.]*\.",
+    r"(Save|Export) [^.]* (as|or as) ((JPEG|JPEG or )?PNG|JPEG)( in the size you want)?\.",
+    r"(Save|Export) [^.]* as (JPEG or )?PNG, (and upload that|or its numbers with numpy\.save)\.",
+    r"Export the photo as JPEG, or install it: pip install \"gradviz_core\[heic\]\"\.",
+    r"Save it with LZW(, with| or) Deflate,? or without (compression|a predictor)\.",
+    r"Save it with LZW or Deflate, or without a predictor\.",
+    r"Save it as a NumPy array \(\.npy\) and enter the range, or save it with 8 bits\.",
+    r"Save one of its frames alone\.",
+    r"Save one of its arrays in Python, upload that, and enter its range\.",
+    r"If it is an \.npz, save one of its arrays; else unpack it\.",
+    r"Save (its numbers|one array of it) with numpy\.save( and enter their range)?\.",
+    r"Save a smaller part of it, or fewer rows and columns: array\[\.\.\., ::\d+, ::\d+(, :)?\]\.",
+    r"Replace them, for example with numpy\.nan_to_num(\(array, nan=0\))?, and save it again\.",
+    r"Convert it with array\.astype\('float32'\) and save it again\.",
+    r"Save its magnitude: numpy\.abs\(array\)\.",
+    r"Save one of its fields alone\.",
+    r"Save it (again )?with numpy\.save\.",
+    r"Reshape it and save it again\.",
+    r"Run git lfs pull, and choose it again\.",
+    r"Unpack it\.",
+    r"Save the picture itself, not the page that shows it\.",
+    r"Enter the (values of black and white|range, such as 0 to 1)\.",
+    r"(only for images of 9 to 16 bits|no range can be chosen for it)\.",
+)
+"""The same for pictures. The last is about a range that is chosen for one that is taken already."""
 _END = [re.compile(rf"(?:{one})\Z", re.DOTALL) for one in ADVICE]
+_END_OF_PICTURES = [re.compile(rf"(?:{one})\Z", re.DOTALL) for one in OF_PICTURES]
 
 
 def ends_with_advice(refusal: str) -> bool:
     """Whether a refusal of a model says at its end what to do next."""
     return any(one.search(refusal) for one in _END)
+
+
+def tells_what_to_do(refusal: str) -> bool:
+    """The same of a picture."""
+    return any(one.search(refusal) for one in _END_OF_PICTURES)

@@ -19,6 +19,7 @@ from PIL import Image
 from gradviz_core import images
 from gradviz_core.errors import BadImage, GradVizError
 from gradviz_core.settings import settings
+from tests.advice import tells_what_to_do
 
 ORIENTATION = 0x0112
 READABLE = ("PNG", "JPEG", "WEBP", "AVIF", "BMP", "TIFF", "GIF")
@@ -124,4 +125,5 @@ def refusal(act: Callable[[], object], kind: type[GradVizError] = BadImage) -> s
     assert len(sentence) < 300
     assert str(settings().store) not in sentence
     assert str(Path.cwd()) not in sentence
+    assert kind is not BadImage or tells_what_to_do(sentence), sentence
     return sentence

@@ -42,7 +42,7 @@ def written(array: npt.NDArray[Any], **options: Any) -> bytes:
 
 
 def differences(planes: str) -> bytes:
-    """Numbers without compression that the file calls differences: libtiff takes them as they are, tifffile sums them."""
+    """Numbers without compression that the file calls differences: libtiff reads them as they are, tifffile sums."""
     data = bytearray(written(numbers("u2", 5), planarconfig=planes, software=None, metadata=None))
     (start,) = struct.unpack_from("<I", data, 4)
     (count,) = struct.unpack_from("<H", data, start)

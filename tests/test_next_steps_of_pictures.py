@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import gzip
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -18,14 +19,23 @@ from gradviz_core import images
 from gradviz_core.errors import BadImage
 from gradviz_core.text.codec import error_from_json, error_to_json
 from gradviz_core.uploads import next_steps
+from tests.advice import tells_what_to_do
 from tests.image_files import decoded, nifti, tiff
 from tests.test_images_dicom import EXAMPLES, slice_of
 
 
-def followed(data: bytes, name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> BadImage:
-    """The refusal as it comes from a worker, once its code has run beside the file."""
+def followed(
+    data: bytes,
+    name: str,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    act: Callable[[], object] | None = None,
+) -> BadImage:
+    """The refusal as it comes from a worker, once its code has run beside the file. ``act`` is what is refused where
+    that is not the file itself."""
     with pytest.raises(BadImage) as caught:
-        images.inspect(data)
+        act() if act else images.inspect(data)
+    assert tells_what_to_do(str(caught.value))
     refused = error_from_json(error_to_json(caught.value))
     assert isinstance(refused, BadImage)
     (folder / name).write_bytes(data)

@@ -16,6 +16,7 @@ from PIL.PngImagePlugin import PngInfo
 from pydantic import TypeAdapter, ValidationError
 
 from gradviz_core.errors import BadImage
+from gradviz_core.images import next_steps
 from gradviz_core.images.depth import Range, checked
 from gradviz_core.images.formats import png
 from gradviz_core.images.formats.contents import check_pixels
@@ -101,9 +102,10 @@ def bands(data: bytes) -> tuple[Float32[np.ndarray, "c h w"], ArrayFile, str]:
     _, rows, columns = array.shape
     check_pixels(columns, rows)
     if array.size > _MOST_IN_BANDS:
+        rows_and_columns = next_steps.thinned(array.size, _MOST_IN_BANDS) + (", :" if axes == "HWC" else "")
         raise BadImage(
             f"The array has {array.size:,} numbers in {len(array)} bands; the limit is {_MOST_IN_BANDS:,}. Save a "
-            "smaller part of it, or every second row and column: array[:, ::2, ::2]."
+            f"smaller part of it, or fewer rows and columns: array[{rows_and_columns}]."
         )
     numbers = in_32_bits(array)
     file = ArrayFile(axes, len(numbers), batched=stored.ndim > 3, value_range=None)
@@ -161,9 +163,10 @@ def numbers_of(data: bytes) -> Array:
     """
     shape, columns_first, kind, start = _header(data)
     if kind.kind not in "buif" or kind.itemsize > 8:
+        advice = {"c": "Save its magnitude: numpy.abs(array).", "V": "Save one of its fields alone."}
         raise BadImage(
-            f"The array holds {str(kind)[:40]}; only real numbers of up to 64 bits are supported. Convert it with "
-            "array.astype('float32') and save it again."
+            f"The array holds {str(kind)[:40]}; only real numbers of up to 64 bits are supported. "
+            + advice.get(kind.kind, "Convert it with array.astype('float32') and save it again.")
         )
     count = math.prod(shape)
     if len(data) - start != count * kind.itemsize:

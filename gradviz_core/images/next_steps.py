@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import math
+
 from gradviz_core.uploads.next_steps import FILE
 
 _DICOM = f"file = pydicom.dcmread({FILE!r})\n"
-_BANDS = f"import numpy as np\nimport tifffile\n\nbands = tifffile.imread({FILE!r})\n"
+_BANDS = f"import numpy as np\nimport tifffile\n\nbands = tifffile.imread({FILE!r}, key=0)\n"
+
+
+def thinned(numbers: int, most: int) -> str:
+    """The index by which an array of bands loses rows and columns until there are at most so many numbers:
+    ``..., ::2, ::2``."""
+    step = math.isqrt(int(1.05 * numbers / most)) + 1  # lengths are rounded up
+    return f"..., ::{step}, ::{step}"
 
 
 def slice_of_nifti(places: str) -> str:
@@ -48,9 +57,17 @@ def array_of_hdf5() -> str:
     )
 
 
+def array_of_npz() -> str:
+    """The program that saves one array of a NumPy archive."""
+    return (
+        f"import numpy as np\n\narrays = np.load({FILE!r})\nprint(arrays.files)\n"
+        'np.save("array.npy", arrays["the name of one"])\n'
+    )
+
+
 def array_of_tiff() -> str:
-    """The program that saves the numbers of a TIFF."""
-    return f'import numpy as np\nimport tifffile\n\nnp.save("array.npy", tifffile.imread({FILE!r}))\n'
+    """The program that saves the numbers of the first page of a TIFF."""
+    return f'import numpy as np\nimport tifffile\n\nnp.save("array.npy", tifffile.imread({FILE!r}, key=0))\n'
 
 
 def unpacked_dicom(needs: str) -> str:

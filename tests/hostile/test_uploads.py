@@ -17,10 +17,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from gradviz_core.compute.client import Client
-from gradviz_core.errors import BadModel, GradVizError
+from gradviz_core.errors import BadImage, BadModel, GradVizError
 from gradviz_core.types import SurveyQuestion
 from pages.uploads.recipe_form import proposal
-from tests.advice import ends_with_advice
+from tests.advice import ends_with_advice, tells_what_to_do
 from tests.crowding import crowding
 from tests.hostile import (
     archives,
@@ -98,6 +98,8 @@ def refused(world: World, case: Case, hand_in: Callable[[Client, Case, bytes], N
     assert re.search(case.says, said, re.DOTALL), (case.says, said)
     if isinstance(caught.value, BadModel):
         assert ends_with_advice(said), said
+    if isinstance(caught.value, BadImage):
+        assert tells_what_to_do(said), said
 
 
 def bring_model(client: Client, case: Case, data: bytes) -> None:

@@ -98,7 +98,7 @@ def _array(upload: ImageFile | None, name: str, what: str) -> list[str]:
     last = file is not None and file.axes == "HWC"
     axes = "height, width, bands" if last else "bands, height, width"
     if file is not None and upload is not None and upload.format == "TIFF":
-        lines = [f'array = tifffile.imread("your-image.tif")  # {what}: {axes}']
+        lines = [f'array = tifffile.imread("your-image.tif", key=0)  # {what}: {axes}']
     else:
         lines = [f'array = np.load("{name}", allow_pickle=False)  # {what}: {axes}']
     if file is not None and file.batched:

@@ -32,7 +32,7 @@ _OTHERS = (
     *((b"P%d" % i, "a PNM image", "Save it as PNG.") for i in range(1, 8)),
     (b"SIMPLE  =", "a FITS image", "Save its numbers with numpy.save and enter their range."),
     (b"\x89HDF", "an HDF5 file", "Save one array of it with numpy.save."),
-    (b"PK\x03\x04", "a zip archive", "If it is an .npz, save one of its arrays with numpy.save; else unpack it."),
+    (b"PK\x03\x04", "a zip archive", "If it is an .npz, save one of its arrays; else unpack it."),
     (b"\x1f\x8b", "compressed with gzip", "Unpack it."),
     (b"<!DOCTYPE html", "a web page", "Save the picture itself, not the page that shows it."),
     (b"<html", "a web page", "Save the picture itself, not the page that shows it."),
@@ -42,6 +42,7 @@ _PROGRAMS = {
     b"MATLAB 5.0": next_steps.array_of_matlab,
     b"SIMPLE  =": next_steps.array_of_fits,
     b"\x89HDF": next_steps.array_of_hdf5,
+    b"PK\x03\x04": next_steps.array_of_npz,
 }
 _GZIP = b"\x1f\x8b"
 _HEADER = 348

@@ -108,8 +108,11 @@ def read(data: bytes) -> Layout:
     check_pixels(width, height)
     if width * height * bands > MOST_NUMBERS:
         raise BadImage(
-            f"The TIFF has {width * height * bands:,} numbers in {bands} bands; the limit is {MOST_NUMBERS:,}. Save a "
-            "smaller part of it."
+            f"The TIFF has {width * height * bands:,} numbers in {bands} bands; the limit is {MOST_NUMBERS:,}. Save "
+            "fewer rows and columns in Python, and upload bands.npy.",
+            next_steps.bands_of_tiff(
+                f"bands[{next_steps.thinned(width * height * bands, MOST_NUMBERS)}]", last=not planar
+            ),
         )
     bits, kinds = set(page.numbers(_BITS)), set(page.numbers(_KIND)) or {1}
     compression, predictor = page.number(_COMPRESSION, 1), page.number(_PREDICTOR, 1)
