@@ -165,6 +165,19 @@ def test_several_files_are_taken_at_once_and_what_is_wrong_with_one_is_said(fake
     assert not app.error
 
 
+def test_a_folder_is_taken_and_of_many_bad_files_most_are_only_named(fake: Fake) -> None:
+    app = opened()
+    app.toggle(key="take_folder").set_value(True).run()
+    names = [f"shots/{i}.mp3" for i in range(6)]
+    files = [hand_in("shots/a.png", picture()), *(hand_in(name, b"x") for name in names)]
+    app.file_uploader(key="folder_0").set_value([(*file, "image/png") for file in files]).run()
+    assert not app.exception
+    assert [*app.session_state["uploads"]] == [*fake.images]
+    *each, rest = errors(app)
+    assert len(each) == images.MOST_SAID
+    assert rest == plain("2 more were left out: 'shots/4.mp3', 'shots/5.mp3'.")
+
+
 def test_of_many_uploads_the_latest_have_thumbnails(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(images, "MOST_UPLOADS", 2)
     app = opened()

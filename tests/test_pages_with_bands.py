@@ -74,6 +74,22 @@ def test_channels_are_bands_in_a_square() -> None:
     assert "band 11" in str(chart(app, "gradient")["data"])
 
 
+def test_one_click_shows_another_band_and_the_map_stays() -> None:
+    image = bands.kept(bands.reflectances())
+    app = opened(SALIENCY, model=bands.model(replace(bands.AS_THEY_ARE, shown=(3, 2, 1))), image=image)
+    before, first = values(chart(app, "gradient")), app.query_params["model"]
+    said = []
+    for wanted in ("7", "Colours"):
+        next(group for group in app.button_group if group.label == "Bands shown").set_value(wanted).run()
+        assert errors(app) == []
+        said.append(" ".join(texts(app)))
+        np.testing.assert_array_equal(values(chart(app, "gradient")), before)
+    assert "Band 7 in grey" in said[0]
+    assert "Bands 3, 2 and 1 as red, green and blue" in said[1]
+    assert app.query_params["model"] == first
+    assert len(app.session_state["models"]) == 1, "the list holds the model once"
+
+
 @pytest.mark.parametrize("page", [MAPS, NEURONS])
 def test_no_page_calls_the_bands_that_are_shown_all_that_the_network_sees(page: str) -> None:
     app = opened(page, model=bands.model(), image=bands.kept(bands.reflectances()))

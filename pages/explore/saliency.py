@@ -14,7 +14,7 @@ from gradviz_core.types.methods import METHODS
 from gradviz_core.types.randomised import ViewName
 from gradviz_core.types.views import VIEWS
 from pages.comparing import taking
-from pages.explore import depth, predictions, two_gradients
+from pages.explore import bands_shown, depth, predictions, two_gradients
 from pages.layout import code, frame
 from pages.methods import naming, over_patches
 from pages.shell import check, completeness, download_menu, facts, panel, pixel, rows, saliency, sizes, slices
@@ -84,6 +84,7 @@ with one_sentence():
         panel.picture(seen, "image")
         naming.show_other_image(question)
         depth.choose(choice.image, choice.survey.file)
+        bands_shown.choose(choice.model, choice.survey.card.preprocessing)
         if found:
             st.caption(predictions.about_boxes(answer.target, found, image))
     drawn = ["gradient", "image"]

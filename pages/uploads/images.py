@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -44,6 +45,8 @@ MOST_UPLOADS = 20
 """Uploads of a session whose thumbnails are shown, the latest: each is sent with every page, and takes up to 10 kB."""
 MOST_TOGETHER = SESSION_FILES
 """Uploads that come at once, and that one set of images holds, the latest: an address has room for no more."""
+MOST_SAID = 4
+"""Files of which it is said what is wrong with each; of more only the names."""
 _YOURS = "Your image"
 _OWN = "own"
 _RANGES = {"0 1": "0 to 1", "0 255": "0 to 255", "-1 1": "−1 to 1", _OWN: "Other"}
@@ -259,7 +262,7 @@ def _small_samples() -> LruCache[str]:
 def _choose_files(slot: _Slot) -> None:
     """The uploader, or the camera; what is wrong with a file is said below it, until the next thing that is done;
     where another was taken, as long as that is shown."""
-    kind, draw = ("photo", _camera) if camera.wanted(slot.mark) else ("upload", _uploader)
+    kind, draw = _way(slot.mark)
     name = f"{kind}{slot.mark}"
     place = st.empty()
     with place.container():
@@ -295,6 +298,13 @@ def _choose_files(slot: _Slot) -> None:
     st.rerun()
 
 
+def _way(mark: str) -> tuple[str, Callable[[str], list[UploadedFile]]]:
+    """What kind of control images come through, and what draws it under a name."""
+    if camera.wanted(mark):
+        return "photo", _camera
+    return ("folder", _folder) if st.toggle("A whole folder", key=f"take_folder{mark}") else ("upload", _uploader)
+
+
 @dataclass(slots=True)
 class _Refused:
     """What is wrong with files: each sentence, with the code that belongs to it."""
@@ -304,19 +314,24 @@ class _Refused:
     beside: str = ""
     """Key of the image that was taken from among them: they are named as long as it is shown."""
     said: list[tuple[str, str]] = field(default_factory=list)
+    files: list[str] = field(default_factory=list)
+    """What each of them is called."""
 
     def add(self, error: GradVizError, file: str) -> None:
         """One more file."""
         shown = repr(file[:LONGEST_NAME])
+        self.files.append(shown)
         sentence = f"{shown}: {error}" if self.several and file and not str(error).startswith(shown) else str(error)
         self.said.append((sentence, next_steps.naming(error.code, file[:LONGEST_NAME])))
 
     def say(self) -> None:
         """Write it here."""
-        for sentence, code in self.said:
+        for sentence, code in self.said[:MOST_SAID]:
             st.error(plain(sentence), icon=":material/error:")
             if code:
                 st.code(code, language="python", wrap_lines=True)
+        if more := self.files[MOST_SAID:]:
+            st.error(plain(f"{len(more)} more were left out: {', '.join(more)}."), icon=":material/error:")
 
 
 def _taken(file: UploadedFile, value_range: Range | None, refused: _Refused) -> str:
@@ -353,6 +368,10 @@ def _control() -> Control:
 def _uploader(name: str) -> list[UploadedFile]:
     label = f"One to {MOST_TOGETHER} files: PNG, JPEG, WebP, AVIF, TIFF and others"
     return uploading.several(name, label, _control())
+
+
+def _folder(name: str) -> list[UploadedFile]:
+    return uploading.folder(name, f"A folder of at most {MOST_TOGETHER} images", _control())
 
 
 def _camera(name: str) -> list[UploadedFile]:

@@ -31,6 +31,12 @@ def remember_model(key: str, recipe: Recipe) -> None:
         _pairs()[key] = recipe.inputs, recipe.other
 
 
+def forget_model(key: str) -> None:
+    """Take a model out of the list, because the same one stands there with other bands shown."""
+    _titles().pop(key, None)
+    _steps().pop(key, None)
+
+
 def preprocessing(key: str) -> Preprocessing | None:
     """How an image becomes the input of a model in the list; None for a model that is not there."""
     return _steps().get(key)

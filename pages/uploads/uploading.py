@@ -19,7 +19,11 @@ from gradviz_core.serving.controls import LONGEST_NAME, Control, ending
 from gradviz_core.serving.notes import Note
 from pages.streamlit_private import elements, run
 
-STYLE = f"{elements.UPLOAD_RULES} {{ display: none; }}"
+STYLE = f"""
+{elements.UPLOAD_RULES} {{ display: none; }}
+{elements.POPOVER_BODY} {{ max-height: calc(100vh - 1.5rem) !important; overflow-y: auto; }}
+"""
+"""What opens over a page is no higher than the window, and scrolls in itself."""
 
 
 def begin() -> None:
@@ -46,6 +50,21 @@ def several(name: str, label: str, control: Control) -> list[UploadedFile]:
     label = f"{label}, up to {control.most_mb:g} MB each"
     most = max(1, round(control.most_mb))
     return st.file_uploader(label, key=_key(name), max_upload_size=most, accept_multiple_files=True)
+
+
+def folder(name: str, label: str, control: Control) -> list[UploadedFile]:
+    """The same for the files of a folder and of those in it. The browser sends those with one of the control's
+    endings, and names the others."""
+    _wait_for(name, control)
+    most = max(1, round(control.most_mb))
+    label = f"{label}, up to {control.most_mb:g} MB each"
+    return st.file_uploader(
+        label,
+        [ending for ending in control.endings if ending],
+        key=_key(name),
+        max_upload_size=most,
+        accept_multiple_files="directory",
+    )
 
 
 def camera(name: str, label: str, control: Control) -> UploadedFile | None:
