@@ -64,7 +64,7 @@ def _checked(contents: Contents) -> Contents:
         raise BadImage(
             f"The pages of the TIFF have {contents.bits} bits per sample, and it does not say how all of them are "
             "scaled. Save them as a NumPy array (.npy) of slices × height × width.",
-            next_steps.array_of_tiff(),
+            next_steps.array_of_tiff(first_page=False),
         )
     return contents
 

@@ -65,9 +65,10 @@ def array_of_npz() -> str:
     )
 
 
-def array_of_tiff() -> str:
-    """The program that saves the numbers of the first page of a TIFF."""
-    return f'import numpy as np\nimport tifffile\n\nnp.save("array.npy", tifffile.imread({FILE!r}, key=0))\n'
+def array_of_tiff(*, first_page: bool = True) -> str:
+    """The program that saves the numbers of a TIFF: of its first page, or of all."""
+    read = f"tifffile.imread({FILE!r}, key=0)  # the first page" if first_page else f"tifffile.imread({FILE!r})"
+    return f'import numpy as np\nimport tifffile\n\narray = {read}\nnp.save("array.npy", array)\n'
 
 
 def unpacked_dicom(needs: str) -> str:
