@@ -18,7 +18,7 @@ from gradviz_core.settings import settings
 from gradviz_core.types import Answer, Question, SurveyAnswer
 from pages.shell.answer_cache import answer_cache
 from pages.shell.words import plain
-from pages.uploads import bring, images
+from pages.uploads import bring, images, refused_images
 from tests.fake_uploads import (
     Fake,
     bring_closed,
@@ -174,7 +174,7 @@ def test_a_folder_is_taken_and_of_many_bad_files_most_are_only_named(fake: Fake)
     assert not app.exception
     assert [*app.session_state["uploads"]] == [*fake.images]
     *each, rest = errors(app)
-    assert len(each) == images.MOST_SAID
+    assert len(each) == refused_images.MOST_SAID
     assert rest == plain("2 more were left out: 'shots/4.mp3', 'shots/5.mp3'.")
 
 

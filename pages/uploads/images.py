@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 import numpy as np
 import streamlit as st
@@ -14,16 +13,16 @@ from streamlit.typing import UploadedFile
 from gradviz_core.errors import BadImage, GradVizError
 from gradviz_core.models import catalogue
 from gradviz_core.serving.arrivals import SESSION_FILES
-from gradviz_core.serving.controls import LONGEST_NAME, Control
+from gradviz_core.serving.controls import Control
 from gradviz_core.serving.lru_cache import LruCache
 from gradviz_core.settings import settings
 from gradviz_core.text.shown_text import visible
 from gradviz_core.types import ImageCard, Pixels, SurveyQuestion, keys
-from gradviz_core.uploads import next_steps
 from pages.shell import address, asking
 from pages.shell.parameters import Parameter
 from pages.shell.words import plain
 from pages.uploads import camera, thumbnails, uploaded, uploading
+from pages.uploads.refused_images import Refused
 from pages.uploads.thumbnails import Group, Thumbnail, small
 
 PARAMETERS = (Parameter("image"),)
@@ -45,8 +44,6 @@ MOST_UPLOADS = 20
 """Uploads of a session whose thumbnails are shown, the latest: each is sent with every page, and takes up to 10 kB."""
 MOST_TOGETHER = SESSION_FILES
 """Uploads that come at once, and that one set of images holds, the latest: an address has room for no more."""
-MOST_SAID = 4
-"""Files of which it is said what is wrong with each; of more only the names."""
 _YOURS = "Your image"
 _OWN = "own"
 _RANGES = {"0 1": "0 to 1", "0 255": "0 to 255", "-1 1": "−1 to 1", _OWN: "Other"}
@@ -182,7 +179,7 @@ def _pick(slot: _Slot) -> None:
         )
     if keys.kind(chosen) == keys.SAMPLE and not bands:
         _say(chosen, model)
-    refused: _Refused = st.session_state.get(f"images_refused{slot.mark}", _Refused())
+    refused: Refused = st.session_state.get(f"images_refused{slot.mark}", Refused())
     if refused.beside == chosen:
         refused.say()
     done = st.session_state.setdefault("images_uploaded", 0)  # a new popover is a closed one
@@ -276,7 +273,7 @@ def _choose_files(slot: _Slot) -> None:
         button = "Use this array" if arrays == 1 else "Use these arrays"
         if asked and not st.button(button, key=f"{name}_array", type="primary"):
             return
-    refused = _Refused(several=len(files) > 1)
+    refused = Refused(several=len(files) > 1)
     with st.spinner("Reading the image …" if len(files) == 1 else f"Reading {len(files)} images …"):
         taken = [
             key
@@ -305,36 +302,7 @@ def _way(mark: str) -> tuple[str, Callable[[str], list[UploadedFile]]]:
     return ("folder", _folder) if st.toggle("A whole folder", key=f"take_folder{mark}") else ("upload", _uploader)
 
 
-@dataclass(slots=True)
-class _Refused:
-    """What is wrong with files: each sentence, with the code that belongs to it."""
-
-    several: bool = False
-    """Whether each sentence says which file it is about."""
-    beside: str = ""
-    """Key of the image that was taken from among them: they are named as long as it is shown."""
-    said: list[tuple[str, str]] = field(default_factory=list)
-    files: list[str] = field(default_factory=list)
-    """What each of them is called."""
-
-    def add(self, error: GradVizError, file: str) -> None:
-        """One more file."""
-        shown = repr(file[:LONGEST_NAME])
-        self.files.append(shown)
-        sentence = f"{shown}: {error}" if self.several and file and not str(error).startswith(shown) else str(error)
-        self.said.append((sentence, next_steps.naming(error.code, file[:LONGEST_NAME])))
-
-    def say(self) -> None:
-        """Write it here."""
-        for sentence, code in self.said[:MOST_SAID]:
-            st.error(plain(sentence), icon=":material/error:")
-            if code:
-                st.code(code, language="python", wrap_lines=True)
-        if more := self.files[MOST_SAID:]:
-            st.error(plain(f"{len(more)} more were left out: {', '.join(more)}."), icon=":material/error:")
-
-
-def _taken(file: UploadedFile, value_range: Range | None, refused: _Refused) -> str:
+def _taken(file: UploadedFile, value_range: Range | None, refused: Refused) -> str:
     """The key under which the service keeps a file; empty where it was refused."""
     try:
         come = uploading.come(file, _control())
@@ -347,7 +315,7 @@ def _taken(file: UploadedFile, value_range: Range | None, refused: _Refused) -> 
     return report.key
 
 
-def _fits(key: str, file: str, slot: _Slot, refused: _Refused) -> bool:
+    refused: Refused = st.session_state.get(f"images_refused{slot.mark}", Refused())
     """Whether the model takes this image, which gets its thumbnail then. Where it cannot be told, the page that shows
     the image says why."""
     try:
