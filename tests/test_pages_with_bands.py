@@ -74,7 +74,8 @@ def test_channels_are_bands_in_a_square() -> None:
     assert "band 11" in str(chart(app, "gradient")["data"])
 
 
-def test_one_click_shows_another_band_and_the_map_stays() -> None:
+def test_one_click_shows_another_band_and_the_map_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "keep_recipe", lambda recipe: f"upload/{store.here().keep_recipe(recipe)}")
     image = bands.kept(bands.reflectances())
     app = opened(SALIENCY, model=bands.model(replace(bands.AS_THEY_ARE, shown=(3, 2, 1))), image=image)
     before, first = values(chart(app, "gradient")), app.query_params["model"]

@@ -53,18 +53,12 @@ def several(name: str, label: str, control: Control) -> list[UploadedFile]:
 
 
 def folder(name: str, label: str, control: Control) -> list[UploadedFile]:
-    """The same for the files of a folder and of those in it. The browser sends those with one of the control's
-    endings, and names the others."""
+    """The same for the files of a folder and of those in it. Others than the control takes come too, and are refused
+    by name: a list of endings would hold for Streamlit's notes as well."""
     _wait_for(name, control)
     most = max(1, round(control.most_mb))
     label = f"{label}, up to {control.most_mb:g} MB each"
-    return st.file_uploader(
-        label,
-        [ending for ending in control.endings if ending],
-        key=_key(name),
-        max_upload_size=most,
-        accept_multiple_files="directory",
-    )
+    return st.file_uploader(label, key=_key(name), max_upload_size=most, accept_multiple_files="directory")
 
 
 def camera(name: str, label: str, control: Control) -> UploadedFile | None:
