@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import streamlit as st
@@ -315,7 +316,7 @@ def _taken(file: UploadedFile, value_range: Range | None, refused: Refused) -> s
     return report.key
 
 
-    refused: Refused = st.session_state.get(f"images_refused{slot.mark}", Refused())
+def _fits(key: str, file: str, slot: _Slot, refused: Refused) -> bool:
     """Whether the model takes this image, which gets its thumbnail then. Where it cannot be told, the page that shows
     the image says why."""
     try:
