@@ -17,6 +17,7 @@ from torch.nn import functional as F
 from benchmarks.operator_inputs import SHAPES, numbers, picture, small_matrices, square
 from benchmarks.operators_of_layers import MADE
 from gradviz_core.uploads.exported import operators
+from gradviz_core.uploads.exported.checked import CHECKED
 from gradviz_core.uploads.exported.torchvision_operators import TORCHVISION
 
 aten = torch.ops.aten
@@ -172,6 +173,8 @@ SPECIAL: dict[str, Make] = {
         for n in ("masked_fill", "masked_fill_")
     },
     "where": _over(_two_shuffled, lambda x, y, i: aten.where.self(i % 2 > 0, x, y)),
+    **{n: _two(numbers, _of(n)) for n in ("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss")},
+    "histc": _one(numbers, lambda x: CHECKED["histc.default"](x, 100, 0, 1)),
     "bucketize": _one(numbers, lambda x: aten.bucketize.Tensor(x, torch.linspace(0, 1, 1000))),
     "searchsorted": _one(numbers, lambda x: aten.searchsorted.Tensor(torch.linspace(0, 1, 1000), x)),
     "embedding": _over(

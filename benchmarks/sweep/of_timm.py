@@ -15,7 +15,7 @@ _ANY_SIZE = (
     "efficientnet_b0 efficientnetv2_rw_t mixnet_s mobilenetv3_small_050 mobilenetv4_conv_small ghostnet_050 "
     "mobileone_s0 repvgg_a0 fastvit_t8 dla34 dpn48b densenet121 cspdarknet53 ese_vovnet19b_dw hrnet_w18_small "
     "regnety_002 xception41 inception_next_atto convnextv2_atto selecsls42b rexnet_100 lambda_resnet26t "
-    "edgenext_xx_small starnet_s1 hgnetv2_b0 focalnet_tiny_srf visformer_tiny pvt_v2_b0 poolformer_s12 "
+    "edgenext_xx_small starnet_s1 hgnetv2_b0 focalnet_tiny_srf pvt_v2_b0 poolformer_s12 "
     "efficientvit_b0 mambaout_femto repvit_m0_9 convmixer_768_32 efficientvim_m1 csatv2"
 ).split()
 _OWN_SIZE = (
@@ -24,7 +24,7 @@ _OWN_SIZE = (
     "crossvit_tiny_240 levit_128s pit_ti_224 twins_svt_small nest_tiny maxvit_rmlp_pico_rw_256 mvitv2_tiny "
     "davit_tiny gcvit_xxtiny hiera_tiny_224 efficientformer_l1 sequencer2d_s volo_d1_224 eva02_tiny_patch14_224 "
     "mobilevit_xxs halonet26t botnet26t_256 vit_relpos_small_patch16_224 tiny_vit_5m_224 vit_small_patch16_dinov3 "
-    "tnt_s_patch16_224 bat_resnext26ts"
+    "tnt_s_patch16_224 bat_resnext26ts visformer_tiny"
 ).split()
 
 

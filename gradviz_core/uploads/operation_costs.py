@@ -59,14 +59,14 @@ _PER_ELEMENT: dict[str, int] = {
         360: """
         _adaptive_avg_pool2d _adaptive_avg_pool3d _upsample_nearest_exact2d _safe_softmax acos arange asin atan atan2
         atanh cat clamp clamp_max clamp_min cos cummax cummin cumprod embedding erfc erfinv fmod hardswish index_copy
-        index_fill index_select isfinite linalg_cross linalg_vector_norm logsumexp mish nan_to_num native_batch_norm
-        norm normal normal_functional rand rand_like randn randn_like remainder special_xlogy stack tan tanh uniform
-        upsample_bilinear2d upsample_linear1d upsample_nearest2d where xlogy
+        index_fill index_select isfinite linalg_cross linalg_vector_norm logsumexp mish mse_loss nan_to_num
+        native_batch_norm norm normal normal_functional rand rand_like randn randn_like remainder special_xlogy stack
+        tan tanh uniform upsample_bilinear2d upsample_linear1d upsample_nearest2d where xlogy
         """,
         1_100: """
-        adaptive_max_pool2d adaptive_max_pool3d bernoulli blackman_window cosh fmax fmin index_add kthvalue logspace
-        masked_fill masked_scatter maximum median minimum nanmedian pow scatter scatter_add sinc sinh std_mean take
-        var_mean upsample_bicubic2d upsample_trilinear3d
+        adaptive_max_pool2d adaptive_max_pool3d bernoulli blackman_window cosh fmax fmin histc index_add kthvalue
+        logspace masked_fill masked_scatter maximum median minimum nanmedian pow scatter scatter_add sinc sinh std_mean
+        take var_mean upsample_bicubic2d upsample_trilinear3d
         """,
         3_600: """
         _unsafe_index _unsafe_index_put _index_put_impl acosh asinh exponential gather index index_put kaiser_window

@@ -80,6 +80,36 @@ def test_a_transform_of_what_is_not_there_is_told(name: str, arguments: tuple[An
         CHECKED[name](*arguments)
 
 
+@pytest.mark.parametrize(
+    ("bins", "low", "high"),
+    [
+        (4, 3.0, 1.0),
+        (4, 0.0, 0.0),
+        (4, float("nan"), 1.0),
+        (4, 0.0, float("inf")),
+        (4, -3e38, 3e38),
+        (4, 1.0, 1.0 + 1e-9),
+        (4, 0.0, 1e-45),
+        (4, 1e30, 1e30 + 1),
+        (100_000, 1.0, 1.01),
+    ],
+)
+def test_bins_that_numbers_cannot_be_told_apart_in_are_refused(bins: int, low: float, high: float) -> None:
+    with pytest.raises(ValueError, match=rf"its {bins:,} bins from .* are no range"):
+        CHECKED["histc.default"](ONES(3), bins, low, high)
+
+
+def test_numbers_are_counted_in_bins() -> None:
+    """The last bin has both of its ends; what is outside, and what is no number, is in none."""
+    x = torch.tensor([0.0, 0.2, 0.25, 0.9, 1.0, 1.1, -0.1, float("nan"), float("inf")])
+    assert CHECKED["histc.default"](x, 4, 0, 1).tolist() == [2, 1, 0, 2]
+    for bins in (0, -5, 100_001):
+        with pytest.raises(ValueError, match=r"32- or 64-bit numbers in at most 100,000 bins"):
+            CHECKED["histc.default"](x, bins, 0, 1)
+    with pytest.raises(ValueError, match="32- or 64-bit"):
+        CHECKED["histc.default"](x.half(), 4, 0, 1)
+
+
 def test_a_spectrum_and_back_is_what_torch_gives() -> None:
     x = torch.randn(3, 7, generator=torch.Generator().manual_seed(0))
     seen: Tensor = CHECKED["_fft_r2c.default"](x, [1], 0, True)

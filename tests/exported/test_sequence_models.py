@@ -76,7 +76,7 @@ def test_a_decomposed_graph_gives_the_same(name: str) -> None:
     assert torch.allclose(my_slope, slope, rtol=1e-4, atol=1e-7)
 
 
-@pytest.mark.parametrize("name", ["lstm", "gru", "spectral", "deformed", "solves"])
+@pytest.mark.parametrize("name", ["lstm", "gru", "spectral", "deformed", "solves", "losses"])
 def test_the_gradient_is_the_slope_that_finite_differences_find(name: str) -> None:
     """In float64 along one direction."""
     found = read(built((RECURRENT | OTHERS)[name])).double()

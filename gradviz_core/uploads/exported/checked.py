@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Callable
 from math import prod
 from typing import Any
@@ -15,6 +16,7 @@ from gradviz_core.uploads.exported.recurrent import RECURRENT
 _MOST_PADDINGS = 2
 """``grid_sample`` pads with zeros, the border or a reflection, in that order."""
 _HIGHEST_POWER = 1_000
+_MOST_BINS = 100_000
 _CIRCULAR = 3
 """torch's number of that mode of padding."""
 
@@ -134,6 +136,18 @@ def _matrix_power(self: Tensor, n: int) -> Tensor:
     return power
 
 
+def _histc(self: Tensor, bins: int = 100, min: float = 0, max: float = 0) -> Tensor:  # noqa: A002
+    """Counts of numbers in bins. Where the width of the range is not a number of this type, or a bin is too narrow for
+    it, torch's own counts at a place that is not in its result."""
+    if self.dtype not in (torch.float32, torch.float64) or not 0 < bins <= _MOST_BINS:
+        raise ValueError(f"it counts 32- or 64-bit numbers in at most {_MOST_BINS:,} bins")
+    kind, width = torch.finfo(self.dtype), max - min
+    if not kind.tiny < width < kind.max / (2 * bins) or width <= 2 * bins * kind.eps * builtins.max(abs(min), abs(max)):
+        raise ValueError(f"its {bins:,} bins from {min} to {max} are no range that numbers can be counted in")
+    counts: Tensor = torch.ops.aten.histc.default(self, bins, min, max)
+    return counts
+
+
 def _empty(
     size: list[int],
     dtype: torch.dtype | None = None,
@@ -174,6 +188,7 @@ CHECKED: dict[str, Callable[..., Any]] = {
     "empty_like.default": torch.ops.aten.zeros_like.default,  # never memory as it lies there
     "matrix_power.default": _matrix_power,
     "linalg_matrix_power.default": _matrix_power,
+    "histc.default": _histc,
     "empty.memory_format": _empty,
     "empty_permuted.default": _empty_permuted,
     "new_empty.default": torch.ops.aten.new_zeros.default,

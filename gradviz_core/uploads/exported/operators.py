@@ -81,7 +81,9 @@ _ATEN = frozenset(
     scatter_add_ scatter_reduce index_add index_copy index_fill take masked_fill masked_fill_
     masked_scatter where select_scatter slice_scatter diagonal diagonal_scatter diag diag_embed diagflat tril tril_ triu
     triu_ trace meshgrid cartesian_prod block_diag tril_indices triu_indices kron cross bucketize searchsorted
-    diff
+    diff histc
+
+    mse_loss l1_loss smooth_l1_loss huber_loss
 
     empty empty_permuted
     zeros ones full eye arange linspace logspace scalar_tensor zeros_like ones_like full_like new_zeros
