@@ -71,8 +71,8 @@ def _create(name: str, classes: int, image_size: int | None) -> nn.Module:
         import timm
     except ImportError:
         raise UnknownModel(
-            f"{name[:80]} is an architecture of timm, which is not installed here. Install it with pip install "
-            "gradviz_core[timm], or choose another model."
+            f"{name[:80]} is an architecture of timm, which is not installed here. Install it where GradViz "
+            "runs (pip install timm), or choose another model."
         ) from None
     if image_size is None or image_size == timm_shapes.table()[name].preprocessing.size[0]:
         module: nn.Module = timm.create_model(name, pretrained=False, num_classes=classes)

@@ -76,6 +76,7 @@ def load(digest: str) -> tuple[nn.Module, ModelCard]:
     label_files.check(recipe.labels, opened.classes)
     against = recipe.labels[0] if opened.classes == 1 and len(recipe.labels) == 2 else ""
     _check_inputs(recipe, opened)
+    _check_positions(recipe.preprocessing, opened.image_side)
     what = f"{recipe.architecture} with uploaded weights" if recipe.architecture else "An uploaded program"
     card = ModelCard(
         key=keys.upload(digest),
@@ -111,6 +112,8 @@ class _Opened:
     """Empty where the module does not say."""
     second_shape: tuple[int | None, ...] = ()
     """Empty for a module that takes one image."""
+    image_side: int | None = None
+    """Of the images that a table of positions in a file of weights is for."""
 
 
 @lru_cache(maxsize=1)
@@ -132,7 +135,8 @@ def _open(file: str, architecture: str, part: str) -> _Opened:
     tensors = weights_files.read(data).part(part).tensors
     module = weights_files.build(architecture, tensors)
     parameters = sum(parameter.numel() for parameter in module.parameters())
-    return _Opened(module, parameters, fitting.compare(architecture, tensors).classes, ())
+    found = fitting.compare(architecture, tensors)
+    return _Opened(module, parameters, found.classes, (), image_side=found.image_size)
 
 
 _Chosen = list[tuple[Part, tuple[Fit, ...]]]
@@ -179,7 +183,9 @@ def _export_with(found: weights_files.WeightsFile, part: Part) -> str:
         safetensors=found.format == "safetensors",
         trusted=not found.objects,
     )
-    return program(imports=origin.imports, line=origin.line, side=origin.side) if origin else program()
+    if origin is None:
+        return program()
+    return program(imports=origin.imports, line=origin.line, side=origin.side, convert=origin.convert)
 
 
 def _notes(chosen: _Chosen) -> tuple[str, ...]:
@@ -296,4 +302,14 @@ def _check_input(steps: Preprocessing, shape: tuple[int | None, ...]) -> None:
         raise BadModel(
             f"The model takes an input of {takes}, but the preprocessing makes {gets} "
             f"({_AXES[len(wanted)]}). Change size, mean and std to fit the model."
+        )
+
+
+def _check_positions(steps: Preprocessing, side: int | None) -> None:
+    """Refuse a size for which the weights have no table of positions."""
+    if side is not None and steps.size != (side, side):
+        height, width = steps.size
+        raise BadModel(
+            f"The table of positions in the file is for images of {side} x {side}, but the preprocessing makes "
+            f"{height} x {width}. Choose that size, or export the model for the other one (torch.export.save)."
         )

@@ -62,8 +62,10 @@ def export_with_weights(
     imports: str = "",
     line: str = "model = ...  # your model, as it was made for training",
     side: int = _SIDE,
+    convert: str = "",
 ) -> str:
-    """The program that puts the weights of the file into your model, which a line builds, and exports that."""
+    """The program that puts the weights of the file into your model, which a line builds, and exports that. Another
+    line, ``convert``, gives them the names that they have there."""
     keys = "".join(f"[{key!r}]" for key in path)
     if safetensors:
         first, loaded = "from safetensors.torch import load_file\n", f"load_file({FILE!r})"
@@ -75,7 +77,7 @@ def export_with_weights(
     )
     warning = "" if safetensors or trusted else _RUNS_CODE
     return (
-        f"import torch\n{imports}{first}\n{line}\n{warning}weights = {loaded}\n{renamed}"
+        f"import torch\n{imports}{first}\n{line}\n{warning}weights = {loaded}\n{renamed}{convert}"
         f"model.load_state_dict(weights)\n{_image(channels, side)}{_SAVED}"
     )
 

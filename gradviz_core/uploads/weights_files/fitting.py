@@ -81,6 +81,8 @@ def _names_of_timm(tensors: Mapping[str, Loadable], wrappers: Sequence[str] = ()
     first where Hugging Face's names said that it is one: the rest of them are those of a ViT."""
     shapes = {name: one.shape for name, one in prepared(keys.timm(""), tensors).items()}
     found = timm_shapes.with_these(shapes)
+    if dialects.is_padded_unevenly(tensors):
+        found = tuple(name for name in found if name.startswith("tf_"))
     if "deit." in wrappers:
         found = tuple(sorted(found, key=lambda name: not name.startswith("deit")))
     return found[:MOST_OF_TIMM]
@@ -143,7 +145,7 @@ def mismatch(found: Comparison, tensors: Mapping[str, Loadable], code: str = "")
     more = f"; and {count - MOST_SHOWN:,} more" if count > MOST_SHOWN else ""
     differences = "one difference" if count == 1 else f"{count:,} differences"
     if best.architecture == found.architecture:
-        advice = f"No other architecture here fits better. {_EXPORT}"
+        advice = " ".join(("No other architecture here fits better.", *_without_timm(tensors), _EXPORT))
     elif not best.differences:
         advice = f"They fit {best.architecture} with {best.classes:,} classes: choose that."
     else:
@@ -156,12 +158,31 @@ def no_fit(tensors: Mapping[str, Loadable], code: str) -> BadModel:
     known = dialects.to_torchvision(tensors)
     if known.library:
         return BadModel(
-            f"The file holds weights of a network of the family {known.family} in {known.library}, but none that "
-            f"GradViz can build. {next_steps.EXPORT}",
+            " ".join(
+                (
+                    f"The file holds weights of a network of the family {known.family} in {known.library}, but none "
+                    "that GradViz can build.",
+                    *_without_timm(tensors),
+                    next_steps.EXPORT,
+                )
+            ),
             code,
         )
     names = ", ".join(repr(name[:80]) for name in list(tensors)[:3])
     return BadModel(f"No known architecture has tensors like those in the file, such as {names}. {_EXPORT}", code)
+
+
+def _without_timm(tensors: Mapping[str, Loadable]) -> tuple[str, ...]:
+    """Why the network is not built, and what to install where timm is all that is missing."""
+    why, names = dialects.why_not_built(tensors), _names_of_timm(tensors)
+    said = (why,) if why else ()
+    if not names or timm_shapes.is_installed():
+        return said
+    return (
+        *said,
+        f"timm's {names[0]} has these tensors, but timm is not installed here. Whoever runs GradViz can install it "
+        "where GradViz runs (pip install timm); then choose the file again.",
+    )
 
 
 def prepared(architecture: str, tensors: Mapping[str, Loadable]) -> dict[str, Loadable]:
@@ -189,6 +210,8 @@ def notes(architecture: str, tensors: Mapping[str, Loadable]) -> tuple[str, ...]
     """What was done to the tensors, or assumed of them, that a person should know."""
     said: list[str] = []
     if keys.kind(architecture) == keys.TIMM:
+        if "dinov2" in architecture:
+            said += dialects.notes_on_tokens(tensors)
         said += (*dialects.notes_without_counterpart(tensors), *twins.of_timm(_names_of_timm(tensors)))
     elif keys.kind(architecture) != keys.PRESET:
         known = dialects.to_torchvision(tensors)

@@ -46,3 +46,46 @@ class ReshapedTensor:
     def load(self) -> torch.Tensor:
         """In memory, in the other shape."""
         return self.tensor.load().reshape(self.shape)
+
+
+@dataclass(frozen=True, slots=True)
+class WithFirstAdded:
+    """A tensor (1, 1, D), and the first of the rows of another one (1, N, D) added to it."""
+
+    tensor: Loadable
+    rows: Loadable
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """That of the first."""
+        return self.tensor.dtype
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """That of the first."""
+        return self.tensor.shape
+
+    def load(self) -> torch.Tensor:
+        """Their sum."""
+        return self.tensor.load() + self.rows.load()[:, :1]
+
+
+@dataclass(frozen=True, slots=True)
+class WithoutFirst:
+    """All rows of a tensor (1, N, D) but the first."""
+
+    rows: Loadable
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """That of the rows."""
+        return self.rows.dtype
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """One row less."""
+        return (self.rows.shape[0], self.rows.shape[1] - 1, *self.rows.shape[2:])
+
+    def load(self) -> torch.Tensor:
+        """The other rows, in memory of their own."""
+        return self.rows.load()[:, 1:].contiguous()

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from gradviz_core.uploads.weights_files.dialects import huggingface_mobile
 from gradviz_core.uploads.weights_files.dialects.naming import Make, Naming
 from gradviz_core.uploads.weights_files.tensors import Loadable
 
 MODEL_PREFIX = re.compile(
-    r"(?:^|(?<=\.))(?:vit|deit|dinov2|dinov2_with_registers|swin|convnext|resnet|regnet)\."
-    r"(?=embeddings\.|embedder\.|encoder\.|layers\.|layernorm\.|pooler\.)"
+    r"(?:^|(?<=\.))(?:vit|deit|dinov2|dinov2_with_registers|swin|convnext|resnet|regnet|efficientnet|mobilenet_v[12])\."
+    r"(?=embeddings\.|embedder\.|encoder\.|layers?\.|layernorm\.|pooler\.|conv_stem\.|conv_1x1\.)"
 )
 """What stands before the layers of a model with a head, and not before its head."""
 
@@ -168,7 +169,8 @@ REGNET = Naming(
 def naming(tensors: Mapping[str, Loadable]) -> tuple[str, Naming] | None:
     """The family and naming that the names are of, if they are Hugging Face's."""
     if "embeddings.cls_token" in tensors:
-        return ("DINOv2", DINOV2) if "encoder.layer.0.norm1.weight" in tensors else ("ViT", VIT)
+        is_dino = any(f"{start}.0.norm1.weight" in tensors for start in ("encoder.layer", "layers"))
+        return ("DINOv2", DINOV2) if is_dino else ("ViT", VIT)
     if "encoder.layers.0.blocks.0.layernorm_before.weight" in tensors:
         return "Swin", SWIN
     if "encoder.stages.0.layers.0.dwconv.weight" in tensors:
@@ -176,7 +178,7 @@ def naming(tensors: Mapping[str, Loadable]) -> tuple[str, Naming] | None:
     stem = tensors.get("embedder.embedder.convolution.weight")
     if stem is not None:
         return ("ResNet", RESNET) if stem.shape[-1:] == (7,) else ("RegNet", REGNET)
-    return None
+    return huggingface_mobile.family(tensors)
 
 
-ALL = (VIT, DINOV2, SWIN, CONVNEXT, RESNET, REGNET)
+ALL = (VIT, DINOV2, SWIN, CONVNEXT, RESNET, REGNET, *huggingface_mobile.ALL)

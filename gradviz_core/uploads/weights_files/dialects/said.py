@@ -14,7 +14,16 @@ UNSURE: dict[tuple[bool, str], str] = {
     (True, "ViT"): f"The eps of layer norm {_CONFIG}; 1e-12 was taken, as is usual there, and GELU. {_ELSE}",
     (True, "ConvNeXt"): f"The eps of the last layer norm {_CONFIG}; 1e-12 was taken, as is usual there. {_ELSE}",
     (True, "DINOv2"): f"The eps of layer norm {_CONFIG}; 1e-6 was taken, as is usual there, and GELU. {_ELSE}",
+    (True, "EfficientNet"): f"The eps of batch norm {_CONFIG}; 1e-3 was taken, as is usual there. {_ELSE}",
     (True, "Swin"): f"The eps of layer norm {_CONFIG}; 1e-5 was taken, as is usual there. {_ELSE}",
     (False, "EfficientNet"): _TF,
     (False, "MobileNetV3"): _TF,
 }
+
+NOT_BUILT: dict[str, str] = {
+    "EfficientNet": "It pads unevenly, as TensorFlow does; torchvision's does not.",
+    "MobileNetV1": "It pads unevenly, as TensorFlow does; torchvision has no MobileNetV1, and timm's pads evenly.",
+    "MobileNetV2": "It pads unevenly, as TensorFlow does; those of torchvision and timm do not.",
+    "DINOv2": "Its head takes the mean of all patches beside the class token, which timm's does not.",
+}
+"""Why a network of Hugging Face is not one that torchvision or timm has; of DINOv2 where it has a head."""
