@@ -76,6 +76,10 @@ def _counts(rows: list[Result]) -> Iterator[str]:
     exported = [row for row in rows if not row.exported]
     read = [row for row in exported if not row.read]
     right = [row for row in exported if row.is_right]
-    share = len(right) / max(1, len(exported))
-    yield f"  torch exports {len(exported)} of {len(rows)} models; GradViz reads {len(read)}, {len(right)} identically"
-    yield f"  {share:.1%} of what torch exports; the bar is {_BAR:.0%}"
+    as_exported = [row for row in exported if row.is_as_exported]
+    share = (len(right) + len(as_exported)) / max(1, len(exported))
+    yield (
+        f"  torch exports {len(exported)} of {len(rows)} models; GradViz reads {len(read)}: {len(right)} with the "
+        f"bits of the module, {len(as_exported)} with those of torch's own run of the export alone"
+    )
+    yield f"  {share:.1%} of what torch exports is read as torch exports it; the bar is {_BAR:.0%}"

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from gradviz_core.errors import BadModel
 from gradviz_core.models import timm_shapes
-from gradviz_core.types import Recipe
+from gradviz_core.types.cards import Recipe
 from gradviz_core.uploads import model_files, next_steps, store, weights_files
 from tests.test_names_of_libraries import saved
 

@@ -7,10 +7,11 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from benchmarks.models import _counts
 from benchmarks.sweep.cases import image
 from benchmarks.sweep.comparing import Answers, answers, difference, prepared
 from benchmarks.sweep.one import compared
-from benchmarks.sweep.results import IDENTICAL, Result, Results
+from benchmarks.sweep.results import AS_EXPORTED, IDENTICAL, Result, Results
 
 
 class Twice(nn.Module):
@@ -68,3 +69,25 @@ def test_a_sweep_goes_on_where_it_was_stopped(tmp_path: Path) -> None:
     again = Results(tmp_path / "results.json")
     assert again.get("timm resnet18") == found
     assert again.get("timm resnet34") is None
+
+
+def test_what_differs_from_its_module_as_torch_does_is_counted_apart() -> None:
+    rows = [
+        *[Result(exported="", read="", same=IDENTICAL)] * 6,
+        Result(exported="", read="", same=f"{AS_EXPORTED}: outputs differ by 1.3e-07 of the largest"),
+        Result(exported="", read="", same="no gradient"),
+        Result(exported="", read="The model takes 2 inputs"),
+        Result(exported="ValueError: no"),
+    ]
+    assert list(_counts(rows)) == [
+        "  torch exports 9 of 10 models; GradViz reads 8: 6 with the bits of the module, 1 with those of torch's own "
+        "run of the export alone",
+        "  77.8% of what torch exports is read as torch exports it; the bar is 98%",
+    ]
+
+
+def test_a_parameter_without_numbers_is_left_alone() -> None:
+    module = nn.Module()
+    module.tokens = nn.Parameter(torch.zeros(1, 0, 4))
+    prepared(module)
+    assert module.tokens.shape == (1, 0, 4)

@@ -23,7 +23,7 @@ def prepared(module: nn.Module) -> None:
     """In evaluation mode, with weights drawn so that numbers neither vanish nor grow from layer to layer, and none all
     zero: through such no gradient passes."""
     for parameter in module.eval().parameters():
-        if parameter.dim() > 1 and parameter.is_floating_point():
+        if parameter.dim() > 1 and parameter.numel() and parameter.is_floating_point():
             nn.init.normal_(parameter, std=parameter[0].numel() ** -0.5)
         elif not parameter.any():
             nn.init.normal_(parameter, std=0.02)

@@ -78,14 +78,24 @@ CONFIGURED: dict[str, tuple[str, dict[str, Any]]] = {
     "MobileNetV2ForImageClassification": ("MobileNetV2Config", {"num_labels": 10}),
     "MobileViTForImageClassification": ("MobileViTConfig", {"image_size": 64, "num_labels": 10}),
     "MobileViTV2ForImageClassification": ("MobileViTV2Config", {"image_size": 64, "num_labels": 10}),
-    "EfficientNetForImageClassification": ("EfficientNetConfig", {"image_size": 64, "num_labels": 10}),
+    "EfficientNetForImageClassification": (
+        "EfficientNetConfig",
+        {
+            "image_size": 64,
+            "width_coefficient": 1.0,
+            "depth_coefficient": 1.0,
+            "num_block_repeats": [1] * 7,
+            "hidden_dim": 1280,
+            "num_labels": 10,
+        },
+    ),
     "PoolFormerForImageClassification": ("PoolFormerConfig", {**_STAGES, "hidden_sizes": [16, 32, 48, 64]}),
     "PvtForImageClassification": ("PvtConfig", {"image_size": 64, "hidden_sizes": [16, 32, 40, 64], "num_labels": 10}),
     "PvtV2ForImageClassification": (
         "PvtV2Config",
         {"image_size": 64, "hidden_sizes": [16, 32, 40, 64], "num_labels": 10},
     ),
-    "CvtForImageClassification": ("CvtConfig", {"embed_dim": [16, 48, 96], "depth": [1, 1, 2], "num_labels": 10}),
+    "CvtForImageClassification": ("CvtConfig", {"embed_dim": [16, 48, 96], "depth": [1, 2, 3], "num_labels": 10}),
     "SegformerForSemanticSegmentation": (
         "SegformerConfig",
         {"depths": [1, 1, 1, 1], "hidden_sizes": [16, 32, 40, 64], "decoder_hidden_size": 32, "num_labels": 5},

@@ -28,6 +28,11 @@ class Result:
         return self.same == IDENTICAL
 
     @property
+    def is_as_exported(self) -> bool:
+        """Whether it differs from the module just as torch's own run of its export does."""
+        return self.same.startswith(AS_EXPORTED)
+
+    @property
     def words(self) -> str:
         """What became of it, in one line."""
         if self.exported:

@@ -30,6 +30,8 @@ def origin(tensors: Mapping[str, Loadable]) -> Origin | None:
     shapes = {name: tensor.shape for name, tensor in dialects.to_timm(tensors).items()}
     shapes = {name: shape for name, shape in shapes.items() if not name.endswith("num_batches_tracked")}
     names = timm_shapes.with_these(shapes)
+    if dialects.is_padded_unevenly(tensors):
+        names = tuple(name for name in names if name.startswith("tf_"))
     side = (timm_shapes.image_side(names[0], shapes) or _usual_side(names[0])) if names else 224
     if library == dialects.HUGGING_FACE:
         with_head = any(name.startswith(("classifier.", "cls_classifier.")) for name in tensors)
