@@ -22,7 +22,10 @@ class Answers:
 def prepared(module: nn.Module) -> None:
     """In evaluation mode, with weights drawn so that numbers neither vanish nor grow from layer to layer, and none all
     zero: through such no gradient passes."""
-    for parameter in module.eval().parameters():
+    for part in module.eval().modules():
+        if isinstance(part, nn.BatchNorm2d) and part.affine:
+            nn.init.ones_(part.weight)  # of Hugging Face's EfficientNet they are 0.02: fifty of them leave nothing
+    for parameter in module.parameters():
         if parameter.dim() > 1 and parameter.numel() and parameter.is_floating_point():
             nn.init.normal_(parameter, std=parameter[0].numel() ** -0.5)
         elif not parameter.any():
