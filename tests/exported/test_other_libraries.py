@@ -19,6 +19,7 @@ SPREAD = (
     pytest.param("timm", "vit_small_patch16_dinov3", marks=pytest.mark.sweep),
     pytest.param("torchvision", "raft_small, one picture", marks=pytest.mark.sweep),
     pytest.param("torchvision", "r3d_18, one picture", marks=pytest.mark.sweep),
+    pytest.param("torchvision", "r3d_18", marks=pytest.mark.sweep),
     pytest.param("torchvision", "ssdlite320_mobilenet_v3_large, part", marks=pytest.mark.sweep),
 )
 
