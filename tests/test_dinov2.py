@@ -178,7 +178,7 @@ def test_tokens_that_do_not_go_together_stay_as_they_are(change: State) -> None:
     found = dialects.to_timm(weights_files.read(saved(state)).tensors)
     assert found.keys() == {"cls_token", "pos_embed", "reg_token", "blocks.0.ls1.gamma"}
     if change:
-        assert all(torch.equal(found[name].load(), state[name].float()) for name in ("cls_token", "pos_embed"))
+        assert all(found[name].load().tolist() == state[name].tolist() for name in ("cls_token", "pos_embed"))
     else:
         assert found["cls_token"].load().tolist() == [[[2.0] * 8]]
         assert (found["pos_embed"].shape, found["pos_embed"].load().shape) == ((1, 16, 8), (1, 16, 8))
