@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import timm
 import torch
-from timm.models.vision_transformer import checkpoint_filter_fn
-from torch import Tensor, nn
+from timm.models.vision_transformer import VisionTransformer, checkpoint_filter_fn
+from torch import Tensor
 
 from gradviz_core.errors import BadModel
 from gradviz_core.models import timm_shapes
@@ -26,12 +26,13 @@ State = dict[str, Tensor]
 
 
 @cache
-def built(name: str, side: int = 56) -> nn.Module:
+def built(name: str, side: int = 56) -> VisionTransformer:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(6)
-        module: nn.Module = timm.create_model(name, num_classes=0, img_size=side)
+        module: VisionTransformer = timm.create_model(name, num_classes=0, img_size=side)
         module.get_parameter("cls_token").data.normal_()
-    return module.eval()
+    module.eval()
+    return module
 
 
 def of_meta(name: str, side: int = 56) -> State:
