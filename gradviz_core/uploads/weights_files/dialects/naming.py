@@ -52,7 +52,7 @@ def layer_of(name: str) -> tuple[str, str]:
 
 def rename(tensors: Mapping[str, Loadable], naming: Naming) -> dict[str, Loadable]:
     """The tensors under their other names. One that has none keeps its own, and so does one whose other name is taken:
-    neither fits any layer then."""
+    neither fits any layer then, nor does one whose own name another one has now."""
     renamed: dict[str, Loadable] = {}
     kept: dict[str, Loadable] = {}
     pieces: dict[str, dict[int, tuple[str, Loadable]]] = {}
@@ -72,7 +72,7 @@ def rename(tensors: Mapping[str, Loadable], naming: Naming) -> dict[str, Loadabl
             kept |= dict(found.values())
         else:
             renamed[new] = joined
-    return renamed | {name: tensor for name, tensor in kept.items() if name not in renamed}
+    return renamed | {f"{name} (again)" if name in renamed else name: tensor for name, tensor in kept.items()}
 
 
 def _other_name(name: str, naming: Naming) -> tuple[str | None, int | None]:
