@@ -29,7 +29,8 @@ State = dict[str, Tensor]
 def built(name: str, side: int = 56) -> VisionTransformer:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(6)
-        module: VisionTransformer = timm.create_model(name, num_classes=0, img_size=side)
+        module = timm.create_model(name, num_classes=0, img_size=side)
+        assert isinstance(module, VisionTransformer)
         module.get_parameter("cls_token").data.normal_()
     module.eval()
     return module
