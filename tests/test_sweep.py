@@ -27,7 +27,12 @@ class Twice(nn.Module):
 
 class OfTwo(nn.Module):
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
-        return x + y
+        return x * y
+
+
+class OfThree(nn.Module):
+    def forward(self, x: Tensor, y: Tensor, z: Tensor) -> Tensor:
+        return x + y + z
 
 
 class Branching(nn.Module):
@@ -57,9 +62,10 @@ def test_weights_that_were_all_zero_are_not() -> None:
 
 def test_each_end_of_a_model_is_told() -> None:
     assert compared(lambda: (Twice(), (image(4),))) == Result(exported="", read="", same=IDENTICAL)
-    refused = compared(lambda: (OfTwo(), (image(4), image(4))))
+    assert compared(lambda: (OfTwo(), (image(4), image(4).flip(-1)))) == Result(exported="", read="", same=IDENTICAL)
+    refused = compared(lambda: (OfThree(), (image(4), image(4), image(4))))
     assert (refused.exported, refused.same) == ("", "not tried")
-    assert refused.read.startswith("The model takes 2 inputs")
+    assert refused.read.startswith("The model takes 3 inputs")
     assert "data-dependent" in compared(lambda: (Branching(), (image(4),))).exported.lower()
 
 
