@@ -104,7 +104,7 @@ endif
 	$(PIP) install -r requirements.txt
 	@touch $@
 
-.venv/dev.stamp: requirements-dev.txt requirements-heic.txt .venv/run.stamp
+.venv/dev.stamp: requirements-dev.txt requirements-heic.txt requirements-batch.txt .venv/run.stamp
 	$(PIP) install -r requirements-dev.txt
 	@touch $@
 

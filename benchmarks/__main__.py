@@ -20,6 +20,7 @@ SUBJECTS = {
     "attributions": "Methods that average many gradients, beside captum and grad-cam",
     "stopping": "A sum of 1,024 draws that somebody stops",
     "verdicts": "Maps of a model whose weights are shuffled from the top",
+    "batch": "Many images, beside a plain loop and killed at random",
     "app": "The app in a browser",
     "pages": "Pages that one core serves",
     "switching": "A server beside threads that draw",

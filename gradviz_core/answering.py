@@ -31,7 +31,6 @@ from gradviz_core.types import (
     AboutAModel,
     Answer,
     GradientQuestion,
-    ModelCard,
     ProofAnswer,
     ProofQuestion,
     Question,
@@ -70,13 +69,13 @@ class Answerer:
         """Do in advance the work that the first question about an upload would wait for."""
         model_files.get_ready()
 
-    def card(self, model: str) -> ModelCard:
-        """What is known of a model, which is loaded for it and stays in memory.
+    def model(self, key: str) -> Model:
+        """The model behind a key, loaded on this answerer's device; it stays in memory like that of a question.
 
         Raises:
             UnknownModel, WeightsMissing, BadModel: as ``load`` does.
         """
-        return self._models.get(model, self.device).card
+        return self._models.get(key, self.device)
 
     def answer(self, question: Question[A], told_to_stop: Callable[[], bool] | None = None) -> A:
         """The answer, computed on this answerer's device, or on the CPU with a note when that runs out of memory.

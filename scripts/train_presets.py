@@ -28,7 +28,7 @@ import torch
 from safetensors.torch import save_file
 from sklearn.datasets import load_digits
 from torch import Tensor, nn
-from tqdm import tqdm  # type: ignore[import-untyped]
+from tqdm import tqdm
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))

@@ -42,7 +42,9 @@ WINGS: dict[str, str] = {
     "answering": "errors memory settings types tracing uploads doctor answers",
     "compute": "errors folders memory settings types text models uploads images answering drawing.screen",
     "serving": "errors settings types text doctor.verdicts compute",
-    "commands": "version errors folders settings types text drawing uploads images answering compute benchmark.bench",
+    "batch": "version errors types settings text drawing uploads images answers answering compute.npz",
+    "commands": "version errors folders settings types text drawing uploads images answering compute batch "
+    "benchmark.bench",
     "__init__": "version errors types tracing models images methods doctor answers drawing answering",
 }
 """The files and wings of gradviz_core, and what each may import: only what stands before it, so there is no circle.

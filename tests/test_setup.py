@@ -22,7 +22,13 @@ def program(path: Path, script: str) -> None:
 
 def make(folder: Path, *arguments: str, path: str) -> subprocess.CompletedProcess[str]:
     """`make` in a folder that holds nothing but the Makefile and the requirements."""
-    for name in ("Makefile", "requirements.txt", "requirements-heic.txt", "requirements-dev.txt"):
+    for name in (
+        "Makefile",
+        "requirements.txt",
+        "requirements-heic.txt",
+        "requirements-batch.txt",
+        "requirements-dev.txt",
+    ):
         shutil.copy(ROOT / name, folder)
     command = ["/usr/bin/env", "-i", f"PATH={path}", "make", *arguments]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True)

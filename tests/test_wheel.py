@@ -94,7 +94,7 @@ def test_the_wheel_asks_for_what_the_app_needs_only_where_the_app_is_asked_for(w
     needed = {str(Requirement(line)) for line in lines if not line.startswith("#")}
     assert {f"{each.name}{each.specifier}" for each in asked if str(each.marker) == 'extra == "app"'} == needed
     assert {str(each.marker) for each in asked if each.marker} == {
-        f'extra == "{name}"' for name in ("app", "heic", "timm")
+        f'extra == "{name}"' for name in ("app", "batch", "heic", "timm")
     }
     assert not {"streamlit", "pillow-heif"} & {each.name for each in asked if not each.marker}
     for extra, package in {"heic": "pillow-heif", "timm": "timm"}.items():

@@ -38,9 +38,14 @@ def of_survey(scene: Scene, head: Head) -> tuple[ClassProbability, ...]:
 def of_target(scene: Scene, target: Target) -> tuple[ClassProbability, ...]:
     """What the model predicts at the head that a target was read from; empty where it was read from a site, a map or
     boxes: another output of the model would be misleading."""
+    return of_trace(scene.trace, scene.model.card, target)
+
+
+def of_trace(trace: Trace, card: ModelCard, target: Target) -> tuple[ClassProbability, ...]:
+    """The same of a pass of the model that the card is about."""
     if not isinstance(target, OfHead) or target.form != "row":
         return ()
-    return _most_likely(scene.trace, _head(target, scene.model.card), scene.model.card)
+    return _most_likely(trace, _head(target, card), card)
 
 
 def of_both(

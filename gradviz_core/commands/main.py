@@ -13,6 +13,7 @@ import click
 
 from gradviz_core.commands.app import app
 from gradviz_core.commands.ask import ask
+from gradviz_core.commands.batch import batch
 from gradviz_core.errors import GradVizError
 from gradviz_core.version import __version__
 
@@ -44,6 +45,7 @@ def gradviz() -> None:
 
 gradviz.add_command(app)
 gradviz.add_command(ask)
+gradviz.add_command(batch)
 
 
 @gradviz.command("bench-methods", add_help_option=False, context_settings={"ignore_unknown_options": True})

@@ -63,7 +63,7 @@ def select(wanted: Sequence[Target], trace: Trace) -> tuple[tuple[Target, ...], 
     Raises:
         BadTarget: as ``targets.select`` does, or a target is read from a value without an axis of images.
     """
-    chosen = [targets.select(target, _of_image(trace, target, i, len(wanted))) for i, target in enumerate(wanted)]
+    chosen = [targets.select(target, of_image(trace, target, i, len(wanted))) for i, target in enumerate(wanted)]
     return tuple(target for target, _ in chosen), torch.stack([score for _, score in chosen])
 
 
@@ -138,8 +138,12 @@ def _counts(tensor: Tensor, many: int) -> bool:
     return tensor.dim() > 0 and tensor.shape[0] == many
 
 
-def _of_image(trace: Trace, target: Target, index: int, many: int) -> Trace:
-    """The trace as one image's, with what the target is read from."""
+def of_image(trace: Trace, target: Target, index: int, many: int) -> Trace:
+    """The trace as one image's, with what the target is read from.
+
+    Raises:
+        BadTarget: the target is read from a value without an axis of images.
+    """
     at = target.at
     if at is not None and not _counts(trace.value(at), many):
         raise BadTarget(
