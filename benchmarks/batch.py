@@ -103,7 +103,7 @@ def opened(file: Path, steps: Preprocessing) -> Tensor:
     rows_, columns = steps.size
     top, left = (picture.height - rows_) // 2, (picture.width - columns) // 2
     numbers = np.asarray(picture.crop((left, top, left + columns, top + rows_)), np.float32) / 255
-    normal = (numbers - np.float32(steps.mean)) / np.float32(steps.std)
+    normal = (numbers - np.array(steps.mean, np.float32)) / np.array(steps.std, np.float32)
     return torch.from_numpy(np.ascontiguousarray(normal.transpose(2, 0, 1)))
 
 
