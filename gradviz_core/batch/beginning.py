@@ -16,19 +16,20 @@ from torch import nn
 
 from gradviz_core import images
 from gradviz_core.answering import Answerer
-from gradviz_core.answers import several
+from gradviz_core.answers import pictures, several
+from gradviz_core.answers.load import Model
 from gradviz_core.batch import sources
 from gradviz_core.batch.plan import Plan
 from gradviz_core.batch.setup import GROUP, Asked, ModelFile, unasked
 from gradviz_core.drawing.captions import gradient_unit
 from gradviz_core.errors import BadImage, GradVizError, QuestionError
-from gradviz_core.images import band_files
 from gradviz_core.types import GradientAnswer, GradientQuestion, keys
 from gradviz_core.uploads import own_files, own_models
 from gradviz_core.version import __version__
 
 TRIED = 12
 """Images that are tried until ``GROUP`` of them can be read."""
+UNREADABLE = "None of the first images can be read, so nothing is begun. The last: {why}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,26 +54,39 @@ def lend(model: ModelFile) -> str:
 
 
 def first_images(plan: Plan) -> list[str]:
-    """The keys of the first images that can be read, which are lent to this process.
+    """The keys of the first images, which are lent to this process.
 
     Raises:
-        QuestionError: none of the first can be read.
+        QuestionError: none of the first files can be read.
     """
     found: list[str] = []
-    for position in sorted(known := plan.at_positions())[:TRIED]:
+    failed = next((one.error for one in plan.images if one.error), "")
+    known = plan.at_positions()
+    for position in sorted(known)[:TRIED]:
         try:
-            data = images.kept(sources.read(known[position].found))
-            if not band_files.has_bands(data):
-                images.decode(data)
+            found.append(keys.upload(own_files.lend(images.kept(sources.read(known[position].found)))))
         except BadImage as error:
             failed = str(error)
-            continue
-        found.append(keys.upload(own_files.lend(data)))
-        if len(found) == GROUP:
-            return found
     if not found:
-        why = failed if plan.positions else next((one.error for one in plan.images if one.error), "")
-        raise QuestionError(f"None of the first images can be read, so nothing is begun. The last: {why}")
+        raise QuestionError(UNREADABLE.format(why=failed))
+    return found
+
+
+def _that_fit(first: Sequence[str], model: Model) -> list[str]:
+    """The images that the model takes, of the first ones, at most ``GROUP``. Raises ``QuestionError`` for none."""
+    found: list[str] = []
+    failed = ""
+    for image in first:
+        try:
+            pictures.as_seen(image, model.card.preprocessing)
+        except BadImage as error:
+            failed = str(error)
+        else:
+            found.append(image)
+        if len(found) == GROUP:
+            break
+    if not found:
+        raise QuestionError(UNREADABLE.format(why=failed))
     return found
 
 
@@ -82,11 +96,12 @@ def try_out(question: GradientQuestion, model: ModelFile, first: Sequence[str], 
     Raises:
         QuestionError: it cannot be answered for the first image; the message says why.
     """
+    loaded = answerer.model(question.model)
+    first = _that_fit(first, loaded)
     began = time.perf_counter()
     together = several.may_be_rows(question)
     alone = _answers(question, first, answerer, GROUP if together else 1)
     seconds = (time.perf_counter() - began) / len(alone)
-    loaded = answerer.model(question.model)
     in_rows = False
     if together and len(alone) == GROUP:
         began = time.perf_counter()
