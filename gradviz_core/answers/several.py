@@ -71,11 +71,12 @@ def rows(model: Model, question: GradientQuestion, images: Sequence[str]) -> tup
         check_way_back(scores)
         with QuickKernels():
             found = differentiate_each(trace, scores, torch.ones_like(scores), (INPUT,), keep_graph=False)
+        numbers = scores.tolist()
         slopes = as_numpy(reached(INPUT, found[INPUT], wanted))
         each = [
             predictions.of_trace(batch.of_image(trace, wanted, i, many), model.card, chosen[i]) for i in range(many)
         ]
-        return tuple(Row(chosen[i], float(scores[i]), each[i], slopes[i : i + 1]) for i in range(many))
+        return tuple(Row(chosen[i], numbers[i], each[i], slopes[i : i + 1]) for i in range(many))
     return None
 
 
