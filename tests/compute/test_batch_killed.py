@@ -21,10 +21,13 @@ from PIL import Image
 
 from gradviz_core.batch import running, sources, workers
 from gradviz_core.batch.setup import ModelFile
-from gradviz_core.types import GradientQuestion
+from gradviz_core.types import GradientQuestion, Site
 from tests.compute import dying
+from tests.test_batch_shards import compute, prepared
 
 CNN = "preset/shapes-cnn"
+COUNT = 40
+LAYER = Site("features.17")
 QUESTIONS = [{}, {"method": "grad_cam", "wrt": [{"path": "features.17"}]}]
 COMMAND = "import sys; from gradviz_core.commands.main import main; sys.exit(main())"
 
@@ -32,24 +35,36 @@ COMMAND = "import sys; from gradviz_core.commands.main import main; sys.exit(mai
 @pytest.fixture(scope="module")
 def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("images")
-    for number in range(60):
+    for number in range(COUNT):
         noise = np.random.default_rng(number).integers(0, 256, (96, 96, 3), np.uint8)
         Image.fromarray(noise).save(folder / f"{number:02}.png")
     (folder / "07.png").write_bytes(b"broken")
     return folder
 
 
-def started(images: Path, out: Path) -> subprocess.Popen[str]:
+def started(images: Path, out: Path) -> subprocess.Popen[bytes]:
+    """The command, with what it prints in files beside the folder."""
     questions = out.with_suffix(".json")
     questions.write_text(json.dumps(QUESTIONS))
     words = ["batch", str(images), "--out", str(out), "--model", CNN, "--questions", str(questions), "--json"]
-    return subprocess.Popen(
-        [sys.executable, "-c", COMMAND, *words], stdout=subprocess.PIPE, text=True, start_new_session=True
-    )
+    with out.with_suffix(".out").open("w") as told, out.with_suffix(".err").open("w") as said:
+        return subprocess.Popen(
+            [sys.executable, "-c", COMMAND, *words, "--workers", "2"], stdout=told, stderr=said, start_new_session=True
+        )
 
 
 def rows_done(out: Path) -> int:
     return len([*(out / "rows").glob("*/*.parquet")])
+
+
+def interrupted(images: Path, out: Path, more: int, by: signal.Signals) -> int:
+    """Start the command, send the signal to all of its processes once so many more shards are done, and wait."""
+    process, before = started(images, out), rows_done(out)
+    while rows_done(out) < before + more:
+        assert process.poll() is None, "it ended before it could be stopped"
+        time.sleep(0.005)
+    os.killpg(process.pid, by)
+    return process.wait(60)
 
 
 def left(out: Path) -> tuple[list[dict[str, Any]], dict[str, np.ndarray]]:
@@ -59,61 +74,47 @@ def left(out: Path) -> tuple[list[dict[str, Any]], dict[str, np.ndarray]]:
     return rows, arrays
 
 
-@pytest.mark.slow
-def test_killed_again_and_again_it_ends_as_if_it_had_not_been(images: Path, tmp_path: Path) -> None:
-    whole = started(images, tmp_path / "whole")
-    assert whole.wait(170) == 3, "the broken image is an error"
-    out = tmp_path / "killed"
-    for more in (1, 3):
-        running_now, before = started(images, out), rows_done(out)
-        while rows_done(out) < before + more:
-            assert running_now.poll() is None, "it ended before it could be killed"
-            time.sleep(0.005)
-        os.killpg(running_now.pid, signal.SIGKILL)
-        running_now.wait(30)
-        assert not (out / "results.parquet").exists()
-    last = started(images, out)
-    said, _ = last.communicate(timeout=170)
-    assert last.returncode == 3
-    (rows, arrays), (true_rows, true_arrays) = left(out), left(tmp_path / "whole")
-    assert rows == true_rows
-    assert len(rows) == 120
-    assert arrays.keys() == true_arrays.keys()
-    assert len(arrays) == 2
-    assert all(np.array_equal(arrays[name], true_arrays[name], equal_nan=True) for name in arrays)
-    lines = [json.loads(line) for line in said.splitlines()]
-    assert lines[-1]["finished"] is True
-    assert lines[0]["of"] < 120, "what was done before is not done again"
-    receipts = [json.loads((folder / "receipt.json").read_text()) for folder in (out, tmp_path / "whole")]
-    assert receipts[0] == receipts[1]
-    assert receipts[0]["computed"][0]["threads"] == 1
-
-
-@pytest.mark.slow
-def test_ctrl_c_stops_it_with_a_sentence(images: Path, tmp_path: Path) -> None:
-    out = tmp_path / "stopped"
-    stopped = subprocess.Popen(
-        [sys.executable, "-c", COMMAND, "batch", str(images), "--out", str(out), "--model", CNN],
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    while rows_done(out) < 1:
-        assert stopped.poll() is None
-        time.sleep(0.005)
-    os.killpg(stopped.pid, signal.SIGINT)
-    _, said = stopped.communicate(timeout=60)
-    assert stopped.returncode == 130
-    assert "The same command goes on from here." in said
-    assert len(said.splitlines()) == 1
-
-
 @pytest.fixture
 def _threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     threads = torch.get_num_threads()
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     yield
     torch.set_num_threads(threads)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+@pytest.mark.usefixtures("_threads")
+def test_stopped_again_and_again_it_ends_as_if_it_had_not_been(images: Path, tmp_path: Path) -> None:
+    """Killed, then stopped with Ctrl-C, then run to its end; the other one is computed here, shard by shard."""
+    out = tmp_path / "stopped"
+    assert interrupted(images, out, 1, signal.SIGKILL) == -signal.SIGKILL
+    assert not (out / "results.parquet").exists()
+    assert interrupted(images, out, 3, signal.SIGINT) == 130
+    said = out.with_suffix(".err").read_text().splitlines()
+    assert len(said) == 1
+    assert "The same command goes on from here." in said[0]
+    assert started(images, out).wait(300) == 3, "the broken image is an error"
+    lines = [json.loads(line) for line in out.with_suffix(".out").read_text().splitlines()]
+    assert lines[-1]["finished"] is True
+    assert lines[0]["of"] <= 2 * COUNT - 4 * 4, "what was done before is not done again"
+
+    asked = (
+        GradientQuestion(model=CNN, image=""),
+        GradientQuestion(model=CNN, image="", method="grad_cam", wrt=(LAYER,)),
+    )
+    whole = prepared(tmp_path / "whole", images, *asked)
+    compute(whole)
+    assert running.finish(whole) is not None
+    (rows, arrays), (true_rows, true_arrays) = left(out), left(tmp_path / "whole")
+    assert rows == true_rows
+    assert len(rows) == 2 * COUNT
+    assert arrays.keys() == true_arrays.keys()
+    assert len(arrays) == 2
+    assert all(np.array_equal(arrays[name], true_arrays[name], equal_nan=True) for name in arrays)
+    (made,) = json.loads((out / "receipt.json").read_text())["computed"]
+    assert made["threads"] == 1
+    assert made["positions"] == 2 * COUNT
 
 
 @pytest.mark.slow
