@@ -77,6 +77,17 @@ class Answerer:
         """
         return self._models.get(key, self.device)
 
+    def model_for(self, question: GradientQuestion, x: Tensor) -> Model:
+        """The model as a question has it computed, in fast arithmetic where it says so; ``x`` is an input of one image.
+
+        Raises:
+            UnknownModel, WeightsMissing, BadModel: as ``load`` does.
+        """
+        model = self.model(question.model)
+        if question.arithmetic == "plain":
+            return model
+        return replace(model, module=self._in_fast_arithmetic(model, x, Needs(frozenset(question.wrt))).module)
+
     def answer(self, question: Question[A], told_to_stop: Callable[[], bool] | None = None) -> A:
         """The answer, computed on this answerer's device, or on the CPU with a note when that runs out of memory.
 

@@ -141,6 +141,20 @@ def test_images_that_change_one_another_are_asked_one_by_one(tmp_path: Path, ima
     assert not several.agrees(found[0], alone)
 
 
+def test_fast_arithmetic_is_that_of_the_library(tmp_path: Path, images: Path) -> None:
+    question = replace(PLAIN, model="preset/shapes-resnet", arithmetic="fast")
+    batch = prepared(tmp_path / "out", images, question, shard=4)
+    assert batch.setup.asked[0].in_rows
+    compute(batch)
+    drawn = maps(batch)
+    for one in batch.plan.images[:2]:
+        key = f"upload/{own_files.lend(Path(one.found.file).read_bytes())}"
+        true = gv.answer(replace(question, image=key)).gradients[INPUT][0]
+        plain = gv.answer(replace(question, image=key, arithmetic="plain")).gradients[INPUT][0]
+        assert np.abs(drawn[one.position] - true).max() <= 1e-5 * np.abs(true).max()
+        assert not np.array_equal(true, plain)
+
+
 def test_float16_says_how_far_it_is_off(tmp_path: Path, images: Path) -> None:
     exact = prepared(tmp_path / "exact", images, PLAIN)
     half = prepared(tmp_path / "half", images, PLAIN, float16=True)

@@ -48,6 +48,15 @@ def may_be_rows(question: GradientQuestion) -> bool:
     return plain and target.at is None and not target.needs_axes and not batch.names_a_row(target)
 
 
+def first_input(model: Model, image: str) -> torch.Tensor:
+    """What the network receives for an image, by its key; on the model's device.
+
+    Raises:
+        UnknownImage, BadImage: as ``pictures.as_seen`` does.
+    """
+    return torch.tensor(pictures.as_seen(image, model.card.preprocessing).numbers, device=_device(model))
+
+
 def rows(model: Model, question: GradientQuestion, images: Sequence[str]) -> tuple[Row, ...] | None:
     """The answers to the question about each of two or more images, by their keys; None where the operations of the
     pass do not show that each image has its own gradient, and for volumes and clips, which take the memory of many
@@ -60,9 +69,8 @@ def rows(model: Model, question: GradientQuestion, images: Sequence[str]) -> tup
     if steps.slices:
         return None
     seen = np.concatenate([pictures.as_seen(image, steps).numbers for image in images])
-    device = next((one.device for one in model.module.parameters()), torch.device("cpu"))
     with suppress(*_NOT_ROWS), recording(), noting():
-        x = torch.tensor(seen, device=device)
+        x = torch.tensor(seen, device=_device(model))
         trace = forward(model.module, x, keep={INPUT}, seed=question.seed, axes=False, apart=many)
         if trace.random:
             return None
@@ -78,6 +86,10 @@ def rows(model: Model, question: GradientQuestion, images: Sequence[str]) -> tup
         ]
         return tuple(Row(chosen[i], numbers[i], each[i], slopes[i : i + 1]) for i in range(many))
     return None
+
+
+def _device(model: Model) -> torch.device:
+    return next((one.device for one in model.module.parameters()), torch.device("cpu"))
 
 
 def agrees(row: Row, alone: GradientAnswer) -> bool:

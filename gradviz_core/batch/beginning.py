@@ -105,7 +105,7 @@ def try_out(question: GradientQuestion, model: ModelFile, first: Sequence[str], 
     in_rows = False
     if together and len(alone) == GROUP:
         began = time.perf_counter()
-        found = several.rows(loaded, question, first)
+        found = several.rows(answerer.model_for(question, several.first_input(loaded, first[0])), question, first)
         if found is not None and all(map(several.agrees, found, alone)):
             in_rows, seconds = True, (time.perf_counter() - began) / GROUP
     maps = alone[0].attributions

@@ -100,7 +100,10 @@ def _in_rows(asked: Asked, made: Computed, lent: Mapping[int, str], answerer: An
         return False
     model = answerer.model(asked.question.model)
     sound = [place for place, key in lent.items() if _is_seen(key, model)]
-    found = several.rows(model, asked.question, [lent[place] for place in sound]) if len(sound) > 1 else None
+    if len(sound) < 2:
+        return False
+    model = answerer.model_for(asked.question, several.first_input(model, lent[sound[0]]))
+    found = several.rows(model, asked.question, [lent[place] for place in sound])
     if found is None:
         return False
     for place, one in zip(sound, found, strict=True):

@@ -28,8 +28,8 @@ TOLD = 3
     "--question",
     "question_file",
     metavar="FILE|-",
-    help="A question of any kind as JSON, instead of --method, --option, --score, --at and --seed; - is standard "
-    "input. --model and --image take the place of those in it.",
+    help="A question of any kind as JSON, instead of --method, --option, --score, --at, --fast and --seed; - is "
+    "standard input. --model and --image take the place of those in it.",
 )
 @click.option(
     "--out", "files", metavar="FILE", type=Path, multiple=True, help=".npz, .png, .svg or .html. May be given again."
@@ -45,6 +45,7 @@ def ask(
     options: tuple[str, ...],
     score: str,
     at: tuple[str, ...],
+    fast: bool,
     seed: int,
     image: str | None,
     question_file: str | None,
@@ -65,7 +66,7 @@ def ask(
 
     for file in files:
         answer_files.check_ending(file)
-    typed = Typed(method, options, score, at, seed)
+    typed = Typed(method, options, score, at, seed, fast)
     own = Model(model, architecture, labels, preprocessing)
     if question_file is None:
         known = image

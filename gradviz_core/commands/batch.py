@@ -47,8 +47,8 @@ class Part(click.ParamType[tuple[int, int]]):
 @click.option(
     "--questions",
     metavar="FILE|-",
-    help="A JSON list of questions without image, instead of --method, --option, --score, --at and --seed. --model is "
-    "for those that name none.",
+    help="A JSON list of questions without image, instead of --method, --option, --score, --at, --fast and --seed. "
+    "--model is for those that name none.",
 )
 @click.option("--workers", type=click.IntRange(1, 1024), help="Processes; by default one for each core.")
 @click.option("--float16", is_flag=True, help="Maps of half the size; the receipt says how far they are off.")
@@ -66,6 +66,7 @@ def batch(
     options: tuple[str, ...],
     score: str,
     at: tuple[str, ...],
+    fast: bool,
     seed: int,
     questions: str | None,
     workers: int | None,
@@ -89,7 +90,7 @@ def batch(
     from gradviz_core.batch import running, sources, tables
 
     tables.check_installed()
-    typed = Typed(method, options, score, at, seed)
+    typed = Typed(method, options, score, at, seed, fast)
     if questions is not None and typed != Typed():
         raise click.UsageError("--questions says all of them: leave out --method, --option, --score, --at and --seed.")
     own = Model(model, architecture, labels, preprocessing)

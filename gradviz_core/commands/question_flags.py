@@ -30,6 +30,7 @@ class Typed:
     score: str = target_text.PREDICTED
     at: tuple[str, ...] = ()
     seed: int = 0
+    fast: bool = False
 
     def question(self, model: str, image: str) -> GradientQuestion:
         """The question about a model and an image, by their keys.
@@ -49,6 +50,7 @@ class Typed:
             wrt=tuple(Site.parse(text) for text in self.at) or (INPUT,),
             method=self.method,
             options=_options(self.method, self.options),
+            arithmetic="fast" if self.fast else "plain",
             seed=self.seed,
         )
 
@@ -87,6 +89,7 @@ def flags(command: Command) -> Command:
             multiple=True,
             help="A layer output, such as layer4 or layer2.0.relu:1; .input without it. May be given again.",
         ),
+        click.option("--fast", is_flag=True, help="Fewer operations, with other last digits; the receipt says which."),
         click.option("--seed", type=click.IntRange(0), default=0, help="Of a model that draws random numbers."),
     )
     for one in reversed(each):
