@@ -135,7 +135,10 @@ def test_images_that_change_one_another_are_asked_one_by_one(tmp_path: Path, ima
     known = load(CNN)
     assert several.rows(Model(Mixes().eval(), known.card), PLAIN, keys) is None
     found = several.rows(known, PLAIN, keys)
+    again = several.rows(known, PLAIN, keys)
     assert found is not None
+    assert again is not None
+    assert all(np.array_equal(one.gradient, other.gradient) for one, other in zip(found, again, strict=True))
     alone = gv.answer(replace(PLAIN, image=keys[1]))
     assert several.agrees(found[1], alone)
     assert not several.agrees(found[0], alone)

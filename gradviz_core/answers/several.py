@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
+from torch import nn
 
 from gradviz_core.answers import pictures, predictions
 from gradviz_core.answers.load import Model
@@ -26,6 +28,10 @@ from gradviz_core.types.methods import PLAIN
 
 _NOT_ROWS = (RuntimeError, ValueError, TypeError, IndexError, BadTarget, QuestionError, Unreachable, Mixes)
 """What a model raises that takes one image alone, or whose images might change one another."""
+
+_APART: WeakKeyDictionary[nn.Module, set[tuple[Target, torch.Size]]] = WeakKeyDictionary()
+"""Targets and shapes of inputs whose passes showed that images stay apart: that holds whatever the numbers are, so the
+operations of later passes are not looked at again, and give the same bits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +77,17 @@ def rows(model: Model, question: GradientQuestion, images: Sequence[str]) -> tup
     seen = np.concatenate([pictures.as_seen(image, steps).numbers for image in images])
     with suppress(*_NOT_ROWS), recording(), noting():
         x = torch.tensor(seen, device=_device(model))
-        trace = forward(model.module, x, keep={INPUT}, seed=question.seed, axes=False, apart=many)
+        shown = _APART.setdefault(model.module, set())
+        apart = 0 if (question.target, x.shape) in shown else many
+        with QuickKernels():
+            trace = forward(model.module, x, keep={INPUT}, seed=question.seed, axes=False, apart=apart)
         if trace.random:
             return None
         wanted = targets.read_as(question.target, model.card.reading)
         chosen, scores = batch.select((wanted,) * many, trace)
-        check_way_back(scores)
+        if apart:
+            check_way_back(scores)
+            shown.add((question.target, x.shape))
         with QuickKernels():
             found = differentiate_each(trace, scores, torch.ones_like(scores), (INPUT,), keep_graph=False)
         numbers = scores.tolist()
