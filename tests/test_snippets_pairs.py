@@ -70,3 +70,19 @@ def test_the_gradient_by_either_of_two_uploads(name: str, place: int, folder: Pa
     assert "The network takes two images." in code
     pixels = snippet_runs.run(snippets.seen(at), folder)
     np.testing.assert_array_equal(pixels, snippet_runs.ask(gv.SurveyQuestion(model=model, image=pair)).pixels)
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_the_medians_hold_the_other_image_also_where_it_is_the_first_of_the_set(place: int, folder: Path) -> None:
+    data = pairs.file(pairs.siamese(), {"left": LEFT, "right": RIGHT})
+    (folder / "your-model.pt2").write_bytes(data)
+    model, samples = pairs.model(data), ("sample/star", "sample/heart")
+    pair = keys.pair(*(("sample/star", "sample/cat") if place else ("sample/cat", "sample/star")), place)
+    at, target = snippet_runs.setting(model, pair), gv.ClassScore(1)
+    infos = [info for info in at.sites if info.site.path == "relu" and info.site.call == place]
+    question = gv.KeepingQuestion(model=model, image=pair, target=target, sites=(infos[0].site,))
+    drawn = gv.layer_medians(question, [keys.exchanged(pair, sample) for sample in samples])
+    code = snippets.region_medians(at, target, infos, question.method, question.options, samples)
+    changes = np.stack([drawn.kept, drawn.dropped], 1)
+    assert np.abs(changes).min() > 0
+    assert snippet_runs.error(snippet_runs.run(code, folder), changes) < 1e-4

@@ -12,7 +12,7 @@ from gradviz_core.drawing.snippets.flow import RUN, backward, watched, wrapped
 from gradviz_core.drawing.snippets.layers import again, all_scores, region_lines
 from gradviz_core.drawing.snippets.program import Block, comment, program, quoted
 from gradviz_core.drawing.snippets.scores import score
-from gradviz_core.drawing.snippets.setting import Setting, model, numbers, picture
+from gradviz_core.drawing.snippets.setting import Setting, held_image, looked_at, model, numbers
 from gradviz_core.types import MethodName, SiteInfo, Target, keys
 from gradviz_core.types.methods import OptionValues, card_of
 
@@ -33,6 +33,7 @@ def region_medians(
     setting = replace(setting, sample=samples[0] if samples else "", upload=upload)
     about = method_words.sentence(method, options, target, setting.card.labels, "each layer output")
     here, body = score(target, setting), region_lines(setting, target, infos, method, options)
+    held = held_image(setting)
     found = here, backward(again=again(body)), *all_scores(setting, target, body)
     lines = [RUN, *(line for block in found for line in block.lines), *body, "return shown"]
     changes = Block(
@@ -47,13 +48,14 @@ def region_medians(
         model(setting, by_layer=True),
         watched(setting),
         changes,
+        *([held] if held is not None else []),
         _each_image(setting, samples),
     )
 
 
 def _each_image(setting: Setting, samples: Sequence[str]) -> Block:
-    """The loop over the images, and the median."""
-    start, network = picture(setting), numbers(setting)
+    """The loop over the images that are looked at, and the median."""
+    start, network = looked_at(setting), numbers(setting)
     own = "of the files in your-images; files of other kinds than here are read in other lines"
     if samples:
         named, every = quoted(keys.name(setting.sample)), wrapped([quoted(keys.name(sample)) for sample in samples])

@@ -104,25 +104,26 @@ def output_item(item: str) -> str:
 def picture(setting: Setting) -> Block:
     """``image``, a Pillow image, resized and cropped as the network sees it; of bands an array (C, H, W). Before it
     ``held``, the input of a network of two images that is held."""
-    looked_at = _picture(setting)
+    held, one = held_image(setting), looked_at(setting)
+    return Block((*held.lines, "", *one.lines), (*held.imports, *one.imports)) if held is not None else one
+
+
+def held_image(setting: Setting) -> Block | None:
+    """``held``. The names that both images need come first with the held one, then with the other. None where the
+    network takes one image."""
     if setting.held is None:
-        return looked_at
-    held = _held(setting, setting.held)
-    return Block((*held.lines, "", *looked_at.lines), (*held.imports, *looked_at.imports))
-
-
-def _held(setting: Setting, held: Held) -> Block:
-    """The names that both images need come first with the held one, then with the other."""
-    steps, names = setting.card.other, setting.card.inputs
+        return None
+    steps, names, held = setting.card.other, setting.card.inputs, setting.held
     assert steps is not None, "the model takes two images"
     of_held = replace(setting, card=replace(setting.card, preprocessing=steps), sample=held.sample, upload=held.upload)
-    blocks = _picture(of_held), numbers(of_held)
+    blocks = looked_at(of_held), numbers(of_held)
     lines = [line.replace('"your-', '"held-') for block in blocks for line in block.lines]
     said = comment(f"The network takes two images. First the one that is held, {names[1 - setting.card.looked_at]}.")
     return Block((said, *lines, "held = x.detach()"), (_TORCH, *(line for block in blocks for line in block.imports)))
 
 
-def _picture(setting: Setting) -> Block:
+def looked_at(setting: Setting) -> Block:
+    """``image`` alone, as in ``picture``."""
     steps = setting.card.preprocessing
     resize, extra = _resize(steps)
     fit = [
