@@ -18,7 +18,7 @@ from gradviz_core.types.cards import ImageReport
 from gradviz_core.uploads import store
 from pages.shell.answer_cache import answer_cache
 from pages.shell.words import plain
-from tests import bands, handing_in, snippet_runs
+from tests import bands, handing_in, snippet_runs, volumes
 from tests.fake_uploads import FakeDelivery
 from tests.image_files import npy
 from tests.opening import MAPS, NEURONS, SALIENCY, answer_here, chart, errors, opened, texts, values
@@ -177,3 +177,13 @@ def test_the_range_of_an_array_is_asked_for_where_it_may_matter() -> None:
         app = uploaded(dict.fromkeys(names, array), "preset/shapes-cnn")
         assert app.button(key="upload_array").label == label
         assert "upload_range" in [group.key for group in app.button_group]
+
+
+@pytest.mark.usefixtures("reads")
+def test_a_model_of_slices_scales_no_array_from_a_range_that_nobody_stated() -> None:
+    slices = volumes.numbers(1, 1, 6, 12, 14)
+    app = uploaded({"slice.npy": npy(slices[0, 0, 0]), "volume.npy": npy(slices)}, volumes.model())
+    assert app.query_params["image"] in (volumes.kept(slices), [volumes.kept(slices)])
+    (said,) = errors(app)
+    assert said.startswith(plain("'slice.npy': The array holds float32 numbers"))
+    assert plain("save it as 1 × 1 × slices × height × width") in said

@@ -232,7 +232,8 @@ def _in_8_bits(
         if array.dtype != np.bool_:
             raise BadImage(
                 f"The array holds {array.dtype} numbers, so it is not known which value is black and which is white. "
-                "Enter the range, such as 0 to 1."
+                "Enter the range, such as 0 to 1. For a model that takes a volume or a clip, save it as 1 × 1 × slices "
+                "× height × width: its numbers are kept."
             )
         value_range = (0, 1)
     low, high = checked(value_range)

@@ -59,7 +59,7 @@ def load_slices(key: str, steps: Preprocessing) -> Slices:
         return Slices((array.numbers.shape[2], array.numbers.shape[3]), array)
     if band_files.has_bands(data):
         raise BadImage("The image is a TIFF of bands, and this model takes slices. Save it as an array, a .npy file.")
-    volumes.check_channels(steps)
+    volumes.check_picture(arrays.told(formats.read(data).told), steps)
     at, upright = volumes.picked(frames.count(data), steps.slices), (0, 0)
     seen: dict[int, UInt8[np.ndarray, "h w 3"]] = {}
     for number, picture in frames.read(data, frozenset(at)):

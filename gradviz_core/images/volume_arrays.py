@@ -37,12 +37,12 @@ class Volume:
 
 
 def has_slices(data: bytes) -> bool:
-    """Whether these are the bytes of an array of slices that is no picture: with four axes, or with three that are
-    not a picture's. Arrays of bands are among them."""
+    """Whether these are the bytes of an array of slices that is no picture: with five axes, as the network's input has,
+    with four, or with three that are not a picture's. Arrays of bands are among them."""
     if not data.startswith(arrays.SIGNATURE):
         return False
     try:
-        shape = arrays.without_ones(arrays.shape_of(data))
+        shape = _bare(arrays.shape_of(data))
     except BadImage:
         return False
     return all(shape) and (len(shape) == 4 or (len(shape) == 3 and not _is_picture(shape)))
@@ -64,7 +64,7 @@ def read(data: bytes, channels: int) -> Volume:
     """The array for a model that takes slices of so many channels.
 
     Three axes are slices × height × width. Of four one counts the channels: the one that has as many entries as the
-    model takes, among the first, the second and the last.
+    model takes, among the first, the second and the last. A first axis of 1 is left out, of five and of four.
 
     Raises:
         BadImage: the array is broken or beyond a limit, holds NaN or infinity, or has no such axis, or several.
@@ -95,6 +95,8 @@ def read(data: bytes, channels: int) -> Volume:
 
 
 def _axes(shape: tuple[int, ...], channels: int) -> VolumeAxes:
+    if shape[:2] == (1, 1) and channels == 1:
+        return "CDHW"  # one slice of one channel, in either order
     found = [axes for axes in _ORDERS if shape[axes.index("C")] == channels]
     if not found:
         raise BadImage(
@@ -111,13 +113,22 @@ def _axes(shape: tuple[int, ...], channels: int) -> VolumeAxes:
 
 def _read(data: bytes) -> npt.NDArray[Any]:
     array = arrays.numbers_of(data)
-    array = array.reshape(arrays.without_ones(array.shape))
+    array = array.reshape(_bare(array.shape))
     if array.size > MOST_NUMBERS or max(array.shape) > MOST_FRAMES:
         raise BadImage(
             f"The array has the shape {arrays.in_words(array.shape)}; the limit is {MOST_NUMBERS:,} numbers, and "
             f"{MOST_FRAMES:,} along an axis. Save a smaller part of it, or every second slice: array[::2]."
         )
     return array
+
+
+def _bare(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Without the axes of one in front: of five or more axes the last four stay, for that is no picture's shape."""
+    if len(shape) <= 4:
+        return arrays.without_ones(shape)
+    while len(shape) > 4 and shape[0] == 1:
+        shape = shape[1:]
+    return shape
 
 
 def _is_picture(shape: tuple[int, ...]) -> bool:

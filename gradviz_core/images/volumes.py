@@ -11,7 +11,7 @@ from PIL import Image
 
 from gradviz_core.errors import BadImage
 from gradviz_core.images import bands, preprocessing
-from gradviz_core.types.cards import Preprocessing
+from gradviz_core.types.cards import ArrayFile, Preprocessing
 
 
 def picked(count: int, wanted: int) -> list[int]:
@@ -49,12 +49,19 @@ def of_pictures(
     return np.stack(seen), _in_order(received, steps)
 
 
-def check_channels(steps: Preprocessing) -> None:
-    """Refuse pictures where the network takes neither grey nor colours.
+def check_picture(array: ArrayFile | None, steps: Preprocessing) -> None:
+    """Refuse a picture where the network takes neither grey nor colours, and one of an array that may as well be three
+    slices in grey.
 
     Raises:
-        BadImage: it does.
+        BadImage: it is one of these.
     """
+    if array is not None and array.axes == "CHW" and array.channels == 3 and len(steps.mean) == 1:
+        raise BadImage(
+            "The array was 3 × height × width, which was read as a picture in colours, and this model takes slices of "
+            "one channel. If these are three slices, save array.reshape(1, 1, *array.shape[-3:]) and upload that. If "
+            "it is a picture, save it as a PNG."
+        )
     if steps.banded:
         count = len(steps.mean)
         raise BadImage(

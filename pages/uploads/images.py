@@ -270,7 +270,8 @@ def _choose_files(slot: _Slot) -> None:
         keeps = uploaded.keeps_numbers(slot.model, slot.place)
         arrays = 0 if keeps else sum(uploading.kind(file) == "npy" for file in files)
         asked = arrays > 0
-        value_range = _range(name) if asked else _OF_NO_MATTER
+        bands = uploaded.takes_bands(slot.model, slot.place)
+        value_range = _range(name) if asked else _OF_NO_MATTER if bands else None
         button = "Use this array" if arrays == 1 else "Use these arrays"
         if asked and not st.button(button, key=f"{name}_array", type="primary"):
             return
