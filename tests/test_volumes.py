@@ -209,29 +209,6 @@ def test_how_an_array_is_read(shape: tuple[int, ...], channels: int, axes: str) 
     assert images.describe(key, steps) == ImageFile("NPY", array=file, frames=7)
 
 
-@pytest.mark.parametrize("count", [1, 3, 5])
-@pytest.mark.parametrize("kind", [np.uint8, np.float32])
-def test_an_array_of_the_shape_of_the_input_is_its_slices_however_many(count: int, kind: type[np.generic]) -> None:
-    steps = replace(volumes.OF_VOLUMES, slices=count)
-    array = (50 * (volumes.numbers(1, 1, count, 12, 14) + 2)).clip(0, 255).astype(kind)
-    data = images.inspect(npy(array))[1]
-    assert data == npy(array)
-    loaded = images.load_slices(f"upload/{store.here().put(data)}", steps)
-    assert loaded.array is not None
-    shown, received = made.of_array(loaded.array.numbers, steps)
-    np.testing.assert_array_equal(received, array.astype(np.float32) / np.float32(255 if kind is np.uint8 else 1))
-    assert shown.shape == (count, 12, 14, 3)
-
-
-def test_three_slices_in_three_axes_are_not_taken_for_colours() -> None:
-    array = np.arange(3 * 12 * 14, dtype=np.uint8).reshape(3, 12, 14)
-    key = f"upload/{store.here().put(images.inspect(npy(array))[1])}"
-    said = refusal(lambda: images.load_slices(key, replace(volumes.OF_VOLUMES, slices=3)))
-    assert "array.reshape(1, 1, *array.shape[-3:])" in said
-    in_colours = images.load_slices(key, replace(volumes.OF_CLIPS, slices=3))
-    np.testing.assert_array_equal(in_colours.seen[0], np.moveaxis(array, 0, -1))
-
-
 def test_whole_numbers_of_8_bits_are_pixels() -> None:
     array = np.arange(6 * 12 * 14, dtype=np.uint8).reshape(6, 12, 14)
     answer = gv.answer(gv.GradientQuestion(model=volumes.model(), image=volumes.kept(array)))

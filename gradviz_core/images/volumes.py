@@ -58,9 +58,8 @@ def check_picture(array: ArrayFile | None, steps: Preprocessing) -> None:
     """
     if array is not None and array.axes == "CHW" and array.channels == 3 and len(steps.mean) == 1:
         raise BadImage(
-            "The array was 3 × height × width, which was read as a picture in colours, and this model takes slices of "
-            "one channel. If these are three slices, save array.reshape(1, 1, *array.shape[-3:]) and upload that. If "
-            "it is a picture, save it as a PNG."
+            "The array was 3 × height × width, which is read as a picture in colours, and this model takes slices of "
+            "one channel. Save three slices as array.reshape(1, 1, *array.shape[-3:]), and a picture as a PNG."
         )
     if steps.banded:
         count = len(steps.mean)
