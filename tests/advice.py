@@ -72,8 +72,8 @@ OF_PICTURES = (
     r"Unpack it\.",
     r"Save the picture itself, not the page that shows it\.",
     r"Enter the (values of black and white|range, such as 0 to 1)\.",
-    r"Enter the range, such as 0 to 1\. For a model that takes a volume or a clip, save it as 1 × 1 × slices × height × "
-    r"width: its numbers are kept\.",
+    r"Enter the range, such as 0 to 1\. For a model that takes a volume or a clip, save it as 1 × 1 × slices × "
+    r"height × width: its numbers are kept\.",
     r"Save three slices as array\.reshape\(1, 1, \*array\.shape\[-3:\]\), and a picture as a PNG\.",
     r"(only for images of 9 to 16 bits|no range can be chosen for it)\.",
 )
