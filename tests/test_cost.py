@@ -215,6 +215,24 @@ def test_memory_is_counted_once_for_all_views_and_given_back() -> None:
     assert cost.estimate(Computes(passing), (1, 1000)).activation_bytes < 6 * x
 
 
+@pytest.mark.filterwarnings("ignore:Using a target size")
+@pytest.mark.parametrize("loss", [nn.functional.mse_loss, nn.functional.smooth_l1_loss, nn.functional.huber_loss])
+def test_a_loss_counts_the_difference_of_every_pair(loss: object) -> None:
+    """Both ways of repeating two rows of 48 numbers, of which nothing is kept but one number."""
+    pairs = Computes(lambda x: loss(x.view(-1, 1), x.view(1, -1)).expand(1, 2))  # type: ignore[operator]
+    written = Computes(lambda x: loss(x.view(-1, 1).expand(-1, 48), x.view(1, -1).expand(48, -1)).expand(1, 2))  # type: ignore[operator]
+    for module in (pairs, written):
+        found = cost.estimate(module, (1, 3, 4, 4))
+        assert 2 * 4 * 48 * 48 <= found.activation_bytes < 2.2 * 4 * 48 * 48
+        assert found.operations > 360 * 48 * 48
+
+
+@pytest.mark.parametrize("norm", [torch.linalg.vector_norm, lambda x: x.logsumexp((0, 1))])
+def test_what_an_operator_reads_counts_with_its_repetitions(norm: object) -> None:
+    repeated = Computes(lambda x: norm(x.view(-1, 1).expand(-1, 1000)).expand(1, 2))  # type: ignore[operator]
+    assert cost.estimate(repeated, (1, 3, 4, 4)).activation_bytes >= 4 * 48 * 1000
+
+
 def test_weights_are_no_activations() -> None:
     assert cost.estimate(nn.Linear(1000, 1000), (1, 1000)).activation_bytes == 4 * 4000
 

@@ -13,7 +13,7 @@ from benchmarks.sweep.comparing import answers, difference, prepared
 from benchmarks.sweep.results import AS_EXPORTED, IDENTICAL, Result
 from gradviz_core.errors import GradVizError
 from gradviz_core.uploads import cost, exported
-from gradviz_core.uploads.exported.program import OfOneImage
+from gradviz_core.uploads.exported.program import OfOneImage, Program
 
 
 def compared(make: Callable[[], Model]) -> Result:
@@ -29,6 +29,7 @@ def compared(make: Callable[[], Model]) -> Result:
         return Result(exported=_first_line(error))
     try:
         read = exported.read(file.getvalue()).module
+        assert isinstance(read, Program), "a file becomes a program"
         cost.check(OfOneImage(read, 0, inputs[1]) if len(inputs) > 1 else read, tuple(inputs[0].shape))
     except GradVizError as error:
         return Result(exported="", read=str(error))

@@ -9,9 +9,9 @@ free.
 
 *Memory of activations.* The most bytes alive at one time among what operators make, each piece of memory once however
 many views it has. As in a watched pass each part's output is kept twice, raw and as passed on; what differentiation
-keeps is alive too. To that comes the largest piece once more, for its gradient, and what a view is a part of is such a
-piece. Not counted: parameters, what one operator takes for itself while it runs, and the gradients of all sites at
-once, which some questions ask for.
+keeps is alive too. To that comes the largest piece once more, for its gradient; what a view is a part of is such a
+piece, and so is what an operator reads, at the size that it has with all repetitions. Not counted: parameters, what
+else one operator takes for itself while it runs, and the gradients of all sites at once, which some questions ask for.
 """
 
 from __future__ import annotations
@@ -204,6 +204,7 @@ class _Meter(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self.operations += product[1]
         elif new or is_mutable(func):
             self.operations += operation_costs.operations(func, args, given, made)
+            self._largest = max(self._largest, operation_costs.inside(func, given))
         elif (whole := operation_costs.narrowed(func, given, made)) is not None:
             self.operations += operation_costs.PER_NARROWED * whole.numel()
             self._largest = max(self._largest, whole.numel() * whole.itemsize)

@@ -80,13 +80,14 @@ _SORTING = frozenset("sort argsort msort topk mode unique_consecutive".split())
 _BOXES = frozenset({"roi_align", "ps_roi_align", "roi_pool", "ps_roi_pool"})
 _SEARCHING = {"bucketize": 1, "searchsorted": 0}
 """Place of the sorted numbers among the arguments."""
+_PAIRED = frozenset("mse_loss smooth_l1_loss huber_loss".split())
 
 
 def operations(func: OpOverload[..., Any], args: Sequence[Any], given: list[Tensor], made: list[Tensor]) -> int:
     """Of an operator that writes numbers and is no product; ``given`` are the tensors that it reads, ``made`` those
     that it makes."""
     name = _name(func)
-    read, written = _numbers(given), _numbers(made)
+    read, written = max(_numbers(given), inside(func, given) // 4), _numbers(made)
     named = {argument.name: value for argument, value in zip(arguments(func), args, strict=False)}
     if name in _SORTING:
         return PER_COMPARISON * given[0].numel() * _doublings(_sorted_length(given[0], named))
@@ -132,6 +133,15 @@ def narrowed(func: OpOverload[..., Any], given: list[Tensor], made: list[Tensor]
     if given and made and sum(tensor.numel() for tensor in made) < given[0].numel():
         return given[0]
     return None
+
+
+def inside(func: OpOverload[..., Any], given: list[Tensor]) -> int:
+    """Bytes of the largest tensor that an operator may make for itself, here or on the way back: one as large as what
+    it reads, also where that is repeated without memory of its own. A loss has the differences of all pairs, and their
+    gradients."""
+    if _name(func) in _PAIRED:
+        return 2 * math.prod(torch.broadcast_shapes(*(tensor.shape for tensor in given))) * given[0].itemsize
+    return max((tensor.numel() * tensor.itemsize for tensor in given), default=0)
 
 
 def _name(func: OpOverload[..., Any]) -> str:

@@ -376,7 +376,7 @@ CASES = (
     Case("pt2-sizes-to-2^62", "m.pt2", lambda: _symbolic(2**61, 2**62), "3×any×any", "kept"),
     Case("pt2-input-of-10^6-pixels-a-side", "m.pt2", lambda: graph(lambda g: g["tensor_values"]["x"].update(sizes=[{"as_int": n} for n in (1, 3, 10**6, 10**6)])), "1000000"),
     Case("pt2-input-of-40-channels", "m.pt2", lambda: graph(lambda g: g["tensor_values"]["x"].update(sizes=[{"as_int": n} for n in (1, 40, 32, 32)])), "40|channels"),
-    Case("pt2-two-inputs", "m.pt2", _two_inputs, "takes 2 inputs"),
+    Case("pt2-two-inputs", "m.pt2", _two_inputs, "takes two images"),
     Case("pt2-value-from-nowhere", "m.pt2", lambda: graph(_unknown_value), "nowhere"),
     Case("pt2-value-of-itself", "m.pt2", lambda: graph(_its_own_input), "relu"),
     Case("pt2-no-output", "m.pt2", lambda: graph(lambda g: g["outputs"].clear()), "127 parameters", "kept"),
