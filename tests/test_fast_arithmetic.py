@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import io
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +18,7 @@ from gradviz_core.errors import QuestionError
 from gradviz_core.text.codec import question_from_json, question_to_json
 from gradviz_core.tracing.fast_arithmetic import fast
 from gradviz_core.types import INPUT, GradientQuestion, Site, Unit
+from gradviz_core.uploads import exported
 
 MODEL, IMAGE = "preset/shapes-cnn", "sample/star"
 NORMS = {nn.Conv1d: nn.BatchNorm1d, nn.Conv2d: nn.BatchNorm2d, nn.Conv3d: nn.BatchNorm3d}
@@ -144,6 +146,19 @@ def test_a_network_that_takes_numbers_as_they_lie_in_memory_keeps_them_there() -
     found = fast(module, x)
     assert (found.folded, found.channels_last) == (("conv",), False)
     torch.testing.assert_close(gradient(found.module, x), gradient(module, x), atol=1e-5, rtol=1e-5)
+
+
+def test_an_exported_program_that_does_so_too_is_left_as_it_is() -> None:
+    class Flat(Block):
+        def forward(self, x: Tensor) -> Any:
+            return super().forward(x).view(1, -1)
+
+    x, file = torch.randn(1, 3, 9, 9), io.BytesIO()
+    torch.export.save(torch.export.export(Flat().eval(), (x,)), file)
+    module = exported.read(file.getvalue()).module
+    found = fast(module, x)
+    assert (found.folded, found.channels_last, found.said) == ((), False, "")
+    torch.testing.assert_close(gradient(found.module, x), gradient(module, x), atol=0, rtol=0)
 
 
 @pytest.mark.parametrize(

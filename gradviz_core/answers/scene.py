@@ -24,7 +24,11 @@ from gradviz_core.types.gradient import Arithmetic
 from gradviz_core.types.patches import Grid
 from gradviz_core.version import __version__
 
-FASTER = "Computed in fast arithmetic: {said}. The last digits differ from those of plain arithmetic."
+FASTER = (
+    "Computed in fast arithmetic: {said}. It differs from plain arithmetic by rounding, and more where a unit lies at "
+    "its kink."
+)
+NO_FASTER = "Fast arithmetic finds nothing to change in this network, so this is plain arithmetic."
 
 
 class Place(NamedTuple):
@@ -70,7 +74,8 @@ class Scene:
 
     def remarks(self) -> tuple[str, ...]:
         """Notes on this pass that go with every answer."""
-        fast = (FASTER.format(said=self.fast.said),) if self.fast and self.fast.said else ()
+        said = self.fast.said if self.fast else ""
+        fast = (FASTER.format(said=said) if said else NO_FASTER,) if self.fast else ()
         return (*fast, *remarks.about(self.model.module, self.trace))
 
     def select(self, target: Target) -> tuple[Target, Tensor]:
