@@ -344,6 +344,13 @@ def test_a_fit_is_said_with_what_differs() -> None:
     assert recipe_form.fit_text(FITS[1]).endswith("120 of 218 tensors match, 98 differ")
 
 
+def test_features_are_not_called_classes_and_are_proposed_as_plain_numbers() -> None:
+    features = replace(FITS[0], classes=384, features=True)
+    assert recipe_form.fit_text(features) == "resnet18, 384 features, 122 of 122 tensors match"
+    for fit, reading in ((features, "numbers"), (FITS[0], None)):
+        assert recipe_form.proposal(replace(WEIGHTS, fits=(fit,)), "mine").reading == reading
+
+
 def test_the_map_of_an_upload_is_the_answer(fake: Fake) -> None:
     key = fake.keep_recipe(Recipe("b" * 64, "", "mine", (), IMAGENET))
     app = opened(SALIENCY, model=key, image="sample/star")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections import OrderedDict
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
@@ -12,7 +13,8 @@ import torchvision
 from torch import nn
 
 from gradviz_core.errors import BadModel
-from gradviz_core.uploads import model_files, weights_files
+from gradviz_core.types import keys
+from gradviz_core.uploads import model_files, own_models, weights_files
 
 
 def saved(module: nn.Module) -> bytes:
@@ -97,6 +99,16 @@ def test_other_heads_give_the_original_output(name: str) -> None:
 def test_the_own_head_with_another_class_count_is_not_remarked_upon() -> None:
     report = model_files.inspect(saved(made("resnet34", "fc", nn.Linear(512, 3))))
     assert (report.fits[0].classes, report.notes) == (3, ())
+
+
+def test_what_a_file_without_a_head_returns_is_read_as_numbers(tmp_path: Path) -> None:
+    for name, head, reading in (("features", nn.Identity(), "numbers"), ("classes", nn.Linear(512, 7), None)):
+        file = tmp_path / f"{name}.pt"
+        file.write_bytes(saved(made("resnet18", "fc", head)))
+        assert model_files.inspect(file.read_bytes()).fits[0].features == (name == "features")
+        digest = keys.digest(own_models.lend(file).key)
+        assert digest is not None
+        assert model_files.load(digest)[1].reading == reading
 
 
 UNKNOWN: dict[str, Callable[[], nn.Module]] = {

@@ -298,6 +298,8 @@ class Fit:
     """A proposal: the preprocessing that the architecture's own weights were trained with."""
     part: str = ""
     """Which weights of the file these are, where it holds several sets: ``model_ema``, or ``state_dict/student.``."""
+    features: bool = False
+    """Whether the file has no head: then the model returns ``classes`` features, which are plain numbers."""
 
 
 @dataclass(frozen=True, slots=True)

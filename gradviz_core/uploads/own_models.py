@@ -13,6 +13,7 @@ from gradviz_core.text.codec import LONGEST_TEXT, recipe_to_json
 from gradviz_core.text.shown_text import visible
 from gradviz_core.types import keys
 from gradviz_core.types.cards import ModelReport, Preprocessing, Recipe
+from gradviz_core.types.heads import OutputKind
 from gradviz_core.uploads import label_files, model_files, own_files
 
 GUESSED = (
@@ -71,7 +72,8 @@ def _proposal(report: ModelReport, file: Path, architecture: str) -> Recipe:
         known = ", ".join(fit.architecture for fit in fits)
         raise BadModel(f"The weights in {file.name} do not fit {architecture[:80]!r}. Choose one of {known}.")
     fit = chosen[0]
-    return Recipe(report.file, fit.architecture, title, (), fit.preprocessing, part=fit.part)
+    reading: OutputKind | None = "numbers" if fit.features else None
+    return Recipe(report.file, fit.architecture, title, (), fit.preprocessing, reading, fit.part)
 
 
 def _changed(steps: Preprocessing, said: str) -> Preprocessing:

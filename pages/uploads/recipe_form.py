@@ -18,6 +18,7 @@ from gradviz_core.text.codec import question_to_json
 from gradviz_core.text.shown_text import visible
 from gradviz_core.types import Preprocessing, SurveyQuestion, keys
 from gradviz_core.types.cards import MOST_SLICES, Fit, ModelReport, Recipe
+from gradviz_core.types.heads import OutputKind
 from gradviz_core.types.input_shapes import proposals
 from pages.scores import output_kind
 from pages.shell import address
@@ -52,7 +53,8 @@ def proposal(report: ModelReport, title: str) -> Recipe:
             "These weights do not fit any architecture that GradViz knows. Export the whole model as a .pt2 file."
         )
     best = report.fits[0]
-    return Recipe(report.file, best.architecture, title, (), best.preprocessing, part=best.part)
+    reading: OutputKind | None = "numbers" if best.features else None
+    return Recipe(report.file, best.architecture, title, (), best.preprocessing, reading, best.part)
 
 
 def draw(start: Recipe, report: ModelReport | None, name: str, *, again: bool) -> bool:
@@ -196,7 +198,8 @@ def fit_text(fit: Fit) -> str:
     which = f", under {visible(fit.part)}" if fit.part else ""
     differ = f", {fit.differences} differ" if fit.differences else ""
     of = f"{fit.matching} of {fit.matching + fit.differences} tensors match"
-    return f"{_short(fit.architecture)}, {fit.classes} classes{_of_size(fit)}, {of}{differ}{which}"
+    outputs = f"{fit.classes} {'features' if fit.features else 'classes'}"
+    return f"{_short(fit.architecture)}, {outputs}{_of_size(fit)}, {of}{differ}{which}"
 
 
 def _of_size(fit: Fit) -> str:

@@ -257,7 +257,8 @@ def _likeness(architecture: str, names: Set[str]) -> float:
 
 def _fit(found: Comparison, part: str, steps: Preprocessing | None) -> Fit:
     proposed = proposed_preprocessing(found, steps)
-    return Fit(found.architecture, found.classes, found.matching, len(found.differences), proposed, part)
+    features = found.head is not None and not found.head.layers
+    return Fit(found.architecture, found.classes, found.matching, len(found.differences), proposed, part, features)
 
 
 def proposed_preprocessing(found: Comparison, own: Preprocessing | None) -> Preprocessing:
