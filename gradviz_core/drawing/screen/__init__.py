@@ -138,13 +138,7 @@ def _gradient(answer: GradientAnswer, look: Look) -> Made:
     """The picture; the attribution, else the gradient, at the input; and what is drawn of one site inside."""
     if answer.question.part is not None:
         raise QuestionError("The sums over a picture of this size are too large to travel. Ask for the whole answer.")
-    if answer.pixels.ndim == 4:
-        return one_slice.whole(answer)
-    made = seen.fit(answer.pixels, "pixels", look)
-    made |= {name: array for name, array in answer.arrays.items() if name.startswith("tokens/")}
-    if INPUT in answer.attributions:
-        name = f"attribution/{INPUT}"
-        made |= over_input.fit(answer.attributions[INPUT], name if name in answer.arrays else f"gradient/{INPUT}", look)
+    made = one_slice.whole(answer) if answer.pixels.ndim == 4 else _over_picture(answer, look)
     inside = [site for site in answer.question.wrt if site != INPUT]
     if len(inside) > 1:
         raise QuestionError(
@@ -152,6 +146,15 @@ def _gradient(answer: GradientAnswer, look: Look) -> Made:
         )
     for site in inside:
         made |= _inside(answer, site, look)
+    return made
+
+
+def _over_picture(answer: GradientAnswer, look: Look) -> Made:
+    made = seen.fit(answer.pixels, "pixels", look)
+    made |= {name: array for name, array in answer.arrays.items() if name.startswith("tokens/")}
+    if INPUT in answer.attributions:
+        name = f"attribution/{INPUT}"
+        made |= over_input.fit(answer.attributions[INPUT], name if name in answer.arrays else f"gradient/{INPUT}", look)
     return made
 
 
