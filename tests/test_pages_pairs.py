@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
+from torch import Tensor, nn
 
 import gradviz_core as gv
 from gradviz_core.types import keys
@@ -62,6 +63,28 @@ def test_both_gradients_stand_side_by_side_on_one_scale() -> None:
     said = " ".join(texts(app))
     assert "For the image “images_left”, with “images_right” held as it is: how the" in said
     assert "For the image “images_right”, with “images_left” held as it is: how the" in said
+
+
+class Apart(nn.Module):
+    """Each image has an output of its own."""
+
+    def forward(self, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+        return a.mean((2, 3)), b.square().mean((2, 3))
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_score_of_one_image_alone_is_shown_and_the_other_image_is_named(place: int) -> None:
+    model, pair = pairs.model(pairs.file(Apart(), LEFT, image(seed=2))), keys.pair("sample/star", "sample/heart", place)
+    target = gv.ClassScore(0, head=gv.Head(str(place)))
+    app = opened(model=model, image=pair, target="0", head=str(place))
+    assert errors(app) == []
+    answer = gv.answer(gv.GradientQuestion(model=model, image=pair, target=target))
+    np.testing.assert_allclose(values(chart(app, "gradient")), answer.gradients[gv.INPUT][0].sum(0), rtol=1e-5)
+    assert [read(each.value) for each in app.info] == [
+        f"This score does not depend on the image “{'ba'[place]}”, so there is no gradient by it to show."
+    ]
+    (said,) = errors(opened(model=model, image=keys.turned(pair), target="0", head=str(place)))
+    assert "look at that one" in said
 
 
 def test_the_sidebar_has_a_place_for_each_image_and_says_which_the_gradient_is_of(

@@ -10,13 +10,14 @@ from streamlit.delta_generator import DeltaGenerator
 from gradviz_core.drawing import captions
 from gradviz_core.drawing.captions import Caption
 from gradviz_core.drawing.screen.seen import seen as seen_in
+from gradviz_core.errors import Unreachable
 from gradviz_core.types import GradientAnswer, GradientQuestion, ModelCard, SurveyAnswer, SurveyQuestion, keys
 from gradviz_core.types.looks import Look
 from gradviz_core.types.methods import PLAIN
 from gradviz_core.types.views import View
 from pages.explore import depth, predictions
 from pages.layout.frame import ScoredChoice
-from pages.shell import asking, download_menu, panel, saliency, sizes
+from pages.shell import asking, download_menu, facts, panel, saliency, sizes
 from pages.uploads import images, uploaded
 
 MAP, IMAGE = "gradient2", "image2"
@@ -43,7 +44,8 @@ class Other:
 
 def ask(choice: ScoredChoice, question: GradientQuestion, view: View) -> Other | None:
     """The gradient of the same score by the other image. None for a model of one image, for any other method, and where
-    each channel is shown alone: the sidebar chooses the image there.
+    each channel is shown alone: the sidebar chooses the image there. None too where the score does not depend on the
+    other image; a note says so.
 
     Raises:
         GradVizError: as ``asking.ask`` does.
@@ -52,7 +54,12 @@ def ask(choice: ScoredChoice, question: GradientQuestion, view: View) -> Other |
         return None
     image = keys.turned(choice.image)
     survey = asking.ask(SurveyQuestion(model=choice.model, image=image, seed=choice.draw), "Loading the other image …")
-    answer = asking.ask(replace(question, image=image), "Computing its gradient …", Look(reduction=view.name))
+    try:
+        answer = asking.ask(replace(question, image=image), "Computing its gradient …", Look(reduction=view.name))
+    except Unreachable:
+        name = survey.card.inputs[survey.card.looked_at]
+        facts.notes((f"This score does not depend on the image “{name}”, so there is no gradient by it to show.",))
+        return None
     images.remember(image, survey.pixels)
     return Other(survey, answer)
 
