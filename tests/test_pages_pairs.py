@@ -9,15 +9,18 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from streamlit.testing.v1 import AppTest
 from torch import Tensor, nn
 
 import gradviz_core as gv
+from gradviz_core.compute import client
 from gradviz_core.types import keys
-from gradviz_core.uploads import store
+from gradviz_core.types.cards import Recipe
+from gradviz_core.uploads import model_files, store
 from pages.shell.answer_cache import answer_cache
 from pages.uploads import camera, images
-from tests import pairs, snippet_runs
+from tests import bands, pairs, snippet_runs
 from tests.opening import SALIENCY, answer_here, chart, errors, opened, read, texts, values
 from tests.pairs import image, kept
 from tests.test_permalinks import PAGES
@@ -162,3 +165,31 @@ def test_an_image_takes_the_place_it_was_chosen_for(place: int, looked_at: int) 
     first, second = ("sample/star", "sample/ring") if place else ("sample/ring", "sample/heart")
     assert slot.with_image("sample/ring") == keys.pair(first, second, looked_at)
     assert slot.looked_at("sample/ring") == keys.pair(first, second, place)
+
+
+class OfBands(nn.Module):
+    """Compares the mean of five bands with that of four."""
+
+    def forward(self, a: Tensor, b: Tensor) -> Tensor:
+        score = (a.mean((1, 2, 3)) * b.mean((1, 2, 3)))[:, None]
+        return torch.cat([score, -score], 1)
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_the_bands_that_are_shown_are_chosen_for_the_image_that_is_looked_at(
+    place: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "keep_recipe", lambda recipe: keys.upload(store.here().keep_recipe(recipe)))
+    data = pairs.file(OfBands(), torch.rand(1, 5, 6, 6), torch.rand(1, 4, 6, 6))
+    report = model_files.inspect(data)
+    assert report.preprocessing is not None
+    recipe = Recipe(store.here().put(data), "", "Two", (), report.preprocessing, inputs=("a", "b"), other=report.other)
+    given = (bands.kept(bands.reflectances(count, 6, 6)) for count in (5, 4))
+    app = opened(model=keys.upload(store.here().keep_recipe(recipe)), image=keys.pair(*given, place))
+    assert errors(app) == []
+    next(group for group in app.button_group if group.label == "Bands shown").set_value("3").run()
+    assert errors(app) == []
+    kept_now = store.here().recipe(keys.digest(app.query_params["model"]) or "")
+    assert kept_now.other is not None
+    assert [steps.shown == (3,) for steps in (kept_now.preprocessing, kept_now.other)] == [place == 0, place == 1]
+    assert "Band 3 in grey" in " ".join(texts(app))

@@ -8,7 +8,7 @@ import streamlit as st
 
 from gradviz_core.compute import client
 from gradviz_core.errors import GradVizError
-from gradviz_core.types import Preprocessing
+from gradviz_core.types import ModelCard
 from pages.shell import address
 from pages.shell.words import plain
 from pages.uploads import uploaded
@@ -16,8 +16,10 @@ from pages.uploads import uploaded
 _COLOURS = "Colours"
 
 
-def choose(model: str, steps: Preprocessing) -> None:
-    """Choose them with one click. They are part of the recipe, so this leads to the same model under another key."""
+def choose(model: str, card: ModelCard) -> None:
+    """Choose them with one click, of two images those of the one that is looked at. They are part of the recipe, so
+    this leads to the same model under another key."""
+    steps = card.preprocessing
     if not steps.banded or steps.slices or not uploaded.is_key(model):
         return
     count, shown = len(steps.mean), steps.shown_bands
@@ -33,7 +35,7 @@ def choose(model: str, steps: Preprocessing) -> None:
         list(choices),
         default=now,
         required=True,
-        key=f"bands_shown_{model}",
+        key=f"bands_shown_{model}{'_2' if card.looked_at else ''}",
         help="Only the picture changes: the model always gets all bands. Three others as colours: Change preprocessing "
         "or labels.",
         wrap=True,
@@ -42,7 +44,8 @@ def choose(model: str, steps: Preprocessing) -> None:
         return
     try:
         recipe = client.recipe(model)
-        recipe = replace(recipe, preprocessing=replace(recipe.preprocessing, shown=choices[wanted]))
+        now_shown = replace(steps, shown=choices[wanted])
+        recipe = replace(recipe, other=now_shown) if card.looked_at else replace(recipe, preprocessing=now_shown)
         key = client.keep_recipe(recipe)
     except GradVizError as error:
         st.error(plain(str(error)), icon=":material/error:")

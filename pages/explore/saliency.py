@@ -84,7 +84,7 @@ with one_sentence():
         panel.picture(seen, "image")
         naming.show_other_image(question)
         depth.choose(choice.image, choice.survey.file)
-        bands_shown.choose(choice.model, choice.survey.card.preprocessing)
+        bands_shown.choose(choice.model, choice.survey.card)
         if found:
             st.caption(predictions.about_boxes(answer.target, found, image))
     drawn = ["gradient", "image"]
