@@ -184,8 +184,8 @@ def test_the_bands_that_are_shown_are_chosen_for_the_image_that_is_looked_at(
     report = model_files.inspect(data)
     assert report.preprocessing is not None
     recipe = Recipe(store.here().put(data), "", "Two", (), report.preprocessing, inputs=("a", "b"), other=report.other)
-    given = (bands.kept(bands.reflectances(count, 6, 6)) for count in (5, 4))
-    app = opened(model=keys.upload(store.here().keep_recipe(recipe)), image=keys.pair(*given, place))
+    given = [bands.kept(bands.reflectances(count, 6, 6)) for count in (5, 4)]
+    app = opened(model=keys.upload(store.here().keep_recipe(recipe)), image=keys.pair(given[0], given[1], place))
     assert errors(app) == []
     next(group for group in app.button_group if group.label == "Bands shown").set_value("3").run()
     assert errors(app) == []
