@@ -97,12 +97,14 @@ def test_the_sidebar_has_a_place_for_each_image_and_says_which_the_gradient_is_o
     app = opened(model=siamese(), image=PAIR)
     said = [read(each.value) for each in app.sidebar.markdown]
     assert said.index("First image: images_left") < said.index("Second image: images_right")
+    assert any("· inputs 12×12 and 20×20" in read(each.value) for each in app.sidebar.caption)
     assert switch(app).value == "images_left"
     switch(app).set_value("images_right").run()
     assert app.query_params["image"] == f"{PAIR}@2"
     assert errors(app) == []
     assert values(chart(app, "gradient")).shape == (20, 20)
     assert values(chart(app, "gradient2")).shape == (12, 12)
+    assert any("· inputs 12×12 and 20×20" in read(each.value) for each in app.sidebar.caption)
 
 
 def test_a_name_from_a_recipe_is_text() -> None:
@@ -193,3 +195,13 @@ def test_the_bands_that_are_shown_are_chosen_for_the_image_that_is_looked_at(
     assert kept_now.other is not None
     assert [steps.shown == (3,) for steps in (kept_now.preprocessing, kept_now.other)] == [place == 0, place == 1]
     assert "Band 3 in grey" in " ".join(texts(app))
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_link_brings_the_thumbnails_of_both_uploads(place: int) -> None:
+    pair = keys.pair(kept(LEFT), kept(RIGHT), place)
+    app = opened(model=siamese(), image=pair, method="gradient_x_input")
+    assert errors(app) == []
+    assert sorted(app.session_state["uploads"]) == sorted(keys.images(pair))
+    pictures = app.session_state["uploads"].values()
+    assert len(set(pictures)) == 2, "each has its own"

@@ -12,7 +12,6 @@ from gradviz_core.types import (
     Blocks,
     Field,
     MethodName,
-    ModelCard,
     Site,
     SiteInfo,
     Target,
@@ -79,14 +78,6 @@ def channel_names(steps: Preprocessing) -> tuple[str, ...]:
     if count == 1:
         return ("grey",)
     return _COLOURS[steps.channels] if count == 3 else tuple(f"band {i}" for i in range(count))
-
-
-def model_line(card: ModelCard) -> str:
-    """``194 k parameters · accuracy 99.2 % · input 96×96``."""
-    steps = card.preprocessing
-    size = "×".join(map(str, (*([steps.slices] if steps.slices else []), *steps.size)))
-    accuracy = [f"accuracy {share_text(card.accuracy[0].value)}"] if card.accuracy else []
-    return " · ".join([f"{count_text(card.parameters)} parameters", *accuracy, f"input {size}"])
 
 
 def count_text(count: int) -> str:

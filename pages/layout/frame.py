@@ -240,8 +240,12 @@ def _choice(sidebar: _Sidebar, drawn: Heading) -> Choice:
             f"This page shows models that take one picture, and this one takes {steps.slices} slices. {_OF_SLICES}"
         )
     survey = slices.seen(survey)
-    if images.remember(sidebar.image, survey.pixels):
-        st.rerun()  # the thumbnails are drawn already, without this one
+    new = images.remember(sidebar.image, survey.pixels)
+    if images.has_no_picture(keys.held(sidebar.image)):
+        turned = keys.turned(sidebar.image)
+        new |= images.remember(turned, asking.ask(_survey(sidebar.model, turned), "Loading the other image …").pixels)
+    if new:
+        st.rerun()  # the thumbnails are drawn already, without these
     keep_names((*survey.card.labels, *(info.site.path for info in survey.sites), *(head.item for head in survey.heads)))
     ahead.send_again(survey.question)
     with sidebar.card:

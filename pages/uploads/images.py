@@ -226,12 +226,17 @@ def remember(key: str, pixels: Pixels) -> bool:
     """Give an upload its thumbnail: what the network sees of it, of slices the middle one, of two images the one looked
     at. True where it had none."""
     key = keys.looked_at(key)
-    new = uploaded.is_key(key) and key not in _pictures()
+    new = has_no_picture(key)
     if new:
         _pictures()[key] = small(pixels if pixels.ndim == 3 else pixels[len(pixels) // 2])
         if len(_pictures()) > MOST_UPLOADS:
             del _pictures()[next(iter(_pictures()))]
     return new
+
+
+def has_no_picture(key: str) -> bool:
+    """Whether this is an upload without a thumbnail."""
+    return uploaded.is_key(key) and key not in _pictures()
 
 
 def _pictures() -> dict[str, str]:

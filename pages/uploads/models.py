@@ -6,7 +6,8 @@ from functools import cache
 
 import streamlit as st
 
-from gradviz_core.drawing.captions import model_line, share_text
+from gradviz_core.drawing.captions import share_text
+from gradviz_core.drawing.model_line import model_line
 from gradviz_core.errors import QuestionError
 from gradviz_core.models import catalogue
 from gradviz_core.types import ModelCard, keys
