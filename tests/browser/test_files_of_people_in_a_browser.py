@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 
 import pytest
@@ -11,11 +12,13 @@ from torch import Tensor, nn
 
 from gradviz_core import images
 from gradviz_core.images import preprocessing
+from gradviz_core.models import catalogue
 from gradviz_core.types import Preprocessing
 from tests.browser import seeing
 from tests.browser.conftest import Server
 from tests.browser.test_own_models_in_a_browser import bring, check_same, plain_range, upload_image, use
 from tests.image_files import heic, noise
+from tests.test_dinov2 import PLAIN, built, of_meta
 
 pytestmark = [
     pytest.mark.browser,
@@ -65,4 +68,26 @@ def test_a_phones_photo_read_by_a_crnn(visited: Server, page: Page, tmp_path: Pa
     expect(page.get_by_text("the value (5, 0, 3)").first).to_be_visible(timeout=20_000)
     x = seen(photo, Preprocessing((ROWS, COLUMNS), None, (0.0,) * 3, (1.0,) * 3)).requires_grad_()
     (slope,) = torch.autograd.grad(model(x)[5, 0, 3], x)
+    check_same(seeing.heatmap(page, "gradient"), slope[0].sum(0))
+
+
+def test_a_dinov2_file_with_metas_names(visited: Server, page: Page, tmp_path: Path) -> None:
+    """A backbone alone: its outputs are features, of which the largest is asked about."""
+    side = 56
+    model, state = copy.deepcopy(built(PLAIN, side)), of_meta(PLAIN, side)
+    for name in (
+        name for name in state if name.endswith("gamma")
+    ):  # before training they are 1e-5: no gradient is left
+        model.state_dict()[name].fill_(1.0)
+        state[name] = torch.ones_like(state[name])
+    torch.save(state, tmp_path / "dinov2_vits14_pretrain.pth")
+    page.goto(visited.address("saliency?model=preset/shapes-cnn&image=sample/star"))
+    seeing.check_drawn(page, "gradient")
+    bring(page, tmp_path / "dinov2_vits14_pretrain.pth")
+    plain_range(page)
+    use(page)
+    seeing.check_drawn(page, "gradient")
+    star = catalogue.image_file(catalogue.sample_image("star")).read_bytes()
+    x = seen(star, Preprocessing((side, side), None, (0.0,) * 3, (1.0,) * 3, "bicubic")).requires_grad_()
+    (slope,) = torch.autograd.grad(model(x)[0].max(), x)
     check_same(seeing.heatmap(page, "gradient"), slope[0].sum(0))
