@@ -23,7 +23,12 @@ TOLD = 3
 
 @click.command()
 @flags
-@click.option("--image", metavar="KEY|FILE", help="A key, such as sample/star, or an image file.")
+@click.option(
+    "--image",
+    metavar="KEY|FILE",
+    help="A key, such as sample/star, or an image file; of a model of two images both, as before.png~after.png, with "
+    "@2 behind them for the gradient by the second.",
+)
 @click.option(
     "--question",
     "question_file",

@@ -25,12 +25,20 @@ def model_file(named: str) -> Path | None:
 
 
 def image(named: str) -> str:
-    """The key of an image; a file is lent to this process.
+    """The key of an image; a file is lent to this process. ``a.png~b.png`` are the two images of a model that takes
+    two, each a key or a file; ``@2`` behind them looks at the second.
 
     Raises:
         UnknownImage: it is neither a key nor a file.
         BadImage: the file cannot be read, or is over a limit.
     """
+    parts = keys.images(named)
+    if len(parts) != 2 or not all(parts) or Path(named).is_file():
+        return _one_image(named)
+    return keys.pair(_one_image(parts[0]), _one_image(parts[1]), keys.place(named))
+
+
+def _one_image(named: str) -> str:
     if keys.kind(named) in _IMAGES:
         return named
     if not Path(named).is_file():

@@ -70,7 +70,8 @@ def flags(command: Command) -> Command:
             "--preprocessing",
             metavar="JSON",
             default="",
-            help='Of a model file: size, resize, mean, std, interpolation, channels, as {"mean": [0.5, 0.5, 0.5]}.',
+            help='Of a model file: size, resize, mean, std, interpolation, channels, as {"mean": [0.5, 0.5, 0.5]}; '
+            "of two images one object for both, or a list of two.",
         ),
         click.option("--method", type=click.Choice(tuple(METHODS)), default=PLAIN, show_default=True),
         click.option(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,6 +22,7 @@ GUESSED = (
     "guess. State them with --preprocessing."
 )
 _STEPS = TypeAdapter(Preprocessing)
+_LIST = TypeAdapter(list[object])
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,8 @@ def lend(file: Path, *, architecture: str = "", labels: Path | None = None, prep
 
     ``architecture`` is the key of one that the weights fit, as ``torchvision/resnet18``, where another is meant than
     the best; ``labels`` is a file with a name for each class; ``preprocessing`` is JSON with some of the fields of
-    ``Preprocessing``. What is left out is what the app proposes for the file.
+    ``Preprocessing``; of a model of two images one object for both, or a list with one for each. What is left out is
+    what the app proposes for the file.
 
     Raises:
         BadModel: the file cannot be read as a model, or does not go together with the rest.
@@ -48,10 +51,10 @@ def lend(file: Path, *, architecture: str = "", labels: Path | None = None, prep
     made = _proposal(report, file, architecture)
     notes = report.notes
     if preprocessing:
-        made = replace(made, preprocessing=_changed(made.preprocessing, preprocessing))
+        made = _stated(made, preprocessing)
     elif report.format == "exported":
-        mean, std = (", ".join(f"{n:g}" for n in of) for of in (made.preprocessing.mean, made.preprocessing.std))
-        notes = (*notes, GUESSED.format(mean=mean, std=std))
+        guesses = (made.preprocessing, *([made.other] if made.other is not None else []))
+        notes = (*notes, *dict.fromkeys(map(_guessed, guesses)))
     if labels is not None:
         names = own_files.read(labels, label_files.MOST_BYTES, BadModel)
         made = replace(made, labels=label_files.read(names))
@@ -74,6 +77,32 @@ def _proposal(report: ModelReport, file: Path, architecture: str) -> Recipe:
     fit = chosen[0]
     reading: OutputKind | None = "numbers" if fit.features else None
     return Recipe(report.file, fit.architecture, title, (), fit.preprocessing, reading, fit.part)
+
+
+def _guessed(steps: Preprocessing) -> str:
+    mean, std = (", ".join(f"{n:g}" for n in of) for of in (steps.mean, steps.std))
+    return GUESSED.format(mean=mean, std=std)
+
+
+def _stated(recipe: Recipe, said: str) -> Recipe:
+    """The recipe with what the JSON says of its image, or of both."""
+    if recipe.other is None:
+        return replace(recipe, preprocessing=_changed(recipe.preprocessing, said))
+    first, second = _of_each(said)
+    return replace(recipe, preprocessing=_changed(recipe.preprocessing, first), other=_changed(recipe.other, second))
+
+
+def _of_each(said: str) -> tuple[str, str]:
+    try:
+        found = _LIST.validate_json(said)
+    except ValidationError:
+        return said, said
+    if len(found) != 2:
+        raise BadModel(
+            f"The list in --preprocessing has {len(found)} entries, and the model takes two images. Write an object "
+            "for each, in the order of the inputs, or one object for both."
+        )
+    return json.dumps(found[0]), json.dumps(found[1])
 
 
 def _changed(steps: Preprocessing, said: str) -> Preprocessing:
