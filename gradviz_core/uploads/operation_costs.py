@@ -140,7 +140,7 @@ def inside(func: OpOverload[..., Any], given: list[Tensor]) -> int:
     it reads, also where that is repeated without memory of its own. A loss has the differences of all pairs, and their
     gradients."""
     if _name(func) in _PAIRED:
-        return 2 * math.prod(torch.broadcast_shapes(*(tensor.shape for tensor in given))) * given[0].itemsize
+        return 2 * math.prod(_broadcast(*(tensor.shape for tensor in given))) * given[0].itemsize
     return max((tensor.numel() * tensor.itemsize for tensor in given), default=0)
 
 
