@@ -133,7 +133,7 @@ def test_numbers_of_a_site_are_written_with_the_axes_it_has(
     )
     assert captions.activation(info, 3, FIELD).formula == one
     assert captions.activation(info, 3, FIELD).sentence.endswith(f" 3 of fc{where}.")
-    assert f"\\partial {here}}}" in captions.gallery(info, place, "", FIELD).formula
+    assert f"\\partial {here}}}" in captions.gallery(info, place, "", FIELD, cut=None, why="").formula
 
 
 @pytest.mark.parametrize(

@@ -10,12 +10,14 @@ import numpy as np
 import pytest
 
 import gradviz_core as gv
+from gradviz_core.drawing import slice_words
 from gradviz_core.drawing.screen import one_slice
-from gradviz_core.types.cards import Preprocessing
+from gradviz_core.types.cards import ImageFile, Preprocessing
+from gradviz_core.types.picked_slices import picked
 from pages.shell.answer_cache import answer_cache
 from pages.shell.words import plain
 from tests import snippet_runs, volumes
-from tests.opening import SALIENCY, answer_here, chart, errors, opened, texts, values
+from tests.opening import NEURONS, SALIENCY, answer_here, chart, errors, opened, read, texts, values
 from tests.test_pages_compare import COMPARE
 from tests.test_permalinks import BACKWARD, PAGES, PERTURBATION
 
@@ -71,6 +73,35 @@ def test_the_slider_shows_another_slice_on_the_same_scale_without_asking_again(
     assert np.quantile(np.abs(every.sum(axis=1)), 0.99, method="higher") == pytest.approx(scale, rel=1e-5)
     along = chart(app, "slices")["data"][0]
     assert along["marker"]["size"].index(13) == other
+
+
+def test_the_strongest_channels_are_shown_where_their_gradients_are_on_a_scale_of_these() -> None:
+    model, image = uploaded(volumes.OF_VOLUMES)
+    app = opened(NEURONS, model=model, image=image, site="relu", slice="3", row="5", col="6", input_slice="3")
+    assert errors(app) == []
+    drawn = values(chart(app, "gallery"))
+    limit = chart(app, "gallery")["data"][0]["zmax"]
+    assert np.isfinite(drawn).any()
+    assert (np.abs(drawn[np.isfinite(drawn)]) > limit).mean() <= 0.02
+    assert drawn[np.isfinite(drawn)].size == 3 * 3 * 4
+    assert any("elsewhere they are zero" in read(caption.value) for caption in app.caption)
+
+
+@pytest.mark.parametrize(
+    ("frames", "slices", "says"),
+    [
+        (3, 6, "each comes twice."),
+        (5, 6, "each comes once, and slice 2 twice."),
+        (4, 6, "each comes once, and slices 1, 3 twice."),
+        (9, 6, "of so many equal parts of the whole, the middle one of each."),
+    ],
+)
+def test_which_slices_stand_more_than_once(frames: int, slices: int, says: str) -> None:
+    steps = replace(volumes.OF_VOLUMES, slices=slices)
+    found = slice_words.made_of(steps, ImageFile("NPY", frames=frames))
+    assert found == f"The file has {frames} slices and the network takes {slices}: {says}"
+    often = [picked(frames, slices).count(number) for number in range(frames)]
+    assert max(often) == 2 or frames > slices
 
 
 def test_an_address_may_name_a_slice_and_none_that_there_is_not() -> None:

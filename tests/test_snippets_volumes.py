@@ -107,6 +107,17 @@ def test_paths_begin_at_each_baseline(baseline: str, slices_first: bool, folder:
     assert snippet_runs.error(snippet_runs.run(code, folder), made) < 1e-6, code
 
 
+@pytest.mark.parametrize("steps", [volumes.OF_VOLUMES, volumes.OF_CLIPS])
+def test_the_strongest_channels_in_one_slice(steps: Preprocessing, folder: Path) -> None:
+    model, image = put(folder, steps, volumes.numbers(6, len(steps.mean), 12, 14).squeeze())
+    question = gv.UnitsQuestion(model=model, image=image, site=gv.Site("relu"), place=(2, 3, 3), count=3)
+    whole = snippet_runs.ask(question)
+    drawn = np.moveaxis(whole.arrays["gradients"], steps.slice_axis, 0)[2].sum(axis=1)[:, 1:9, 2:11]
+    assert drawn.any()
+    at = replace(snippet_runs.setting(model, image), slice=2)
+    assert check(iter([("strongest", snippets.strongest(at, question, (1, 8, 2, 10)), drawn)]), folder) == 1
+
+
 @pytest.mark.parametrize("kind", ["GIF", "TIFF"])
 def test_frames_of_a_file(kind: str, folder: Path) -> None:
     steps = replace(volumes.OF_CLIPS, resize=14)

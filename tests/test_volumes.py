@@ -18,11 +18,11 @@ from gradviz_core.drawing import screen
 from gradviz_core.drawing.screen import one_slice
 from gradviz_core.drawing.screen.arrays import MARK
 from gradviz_core.errors import BadImage, BadModel, QuestionError
-from gradviz_core.images import volumes as made
 from gradviz_core.types.cards import ArrayFile, ImageFile, Preprocessing
 from gradviz_core.types.input_shapes import proposals
 from gradviz_core.types.looks import Look
 from gradviz_core.types.methods import METHODS
+from gradviz_core.types.picked_slices import picked
 from gradviz_core.uploads import model_files, store
 from tests import snippet_runs, volumes
 from tests.exported.files import exported_bytes
@@ -66,11 +66,11 @@ def test_which_axis_counts_channels(shape: tuple[int | None, ...], read: list[tu
 
 
 def test_slices_are_picked_from_the_middle_of_equal_parts() -> None:
-    assert made.picked(6, 6) == [0, 1, 2, 3, 4, 5]
-    assert made.picked(9, 3) == [1, 4, 7]
-    assert made.picked(40, 1) == [20]
-    assert made.picked(2, 5) == [0, 0, 1, 1, 1]
-    assert made.picked(1, 4) == [0, 0, 0, 0]
+    assert picked(6, 6) == [0, 1, 2, 3, 4, 5]
+    assert picked(9, 3) == [1, 4, 7]
+    assert picked(40, 1) == [20]
+    assert picked(2, 5) == [0, 0, 1, 1, 1]
+    assert picked(1, 4) == [0, 0, 0, 0]
 
 
 @pytest.mark.parametrize("slices_first", [False, True])
@@ -93,7 +93,7 @@ def test_a_file_gives_what_its_network_gives_to_the_last_bit(steps: Preprocessin
     network = volumes.of_clips() if steps.slices_first else volumes.of_volumes()
     array = volumes.numbers(9, 3, 12, 14) if steps.slices_first else volumes.numbers(9, 12, 14)
     answer = gv.answer(gv.GradientQuestion(model=volumes.model(steps), image=volumes.kept(array)))
-    chosen = array[made.picked(9, 6)].reshape(6, len(steps.mean), 12, 14)
+    chosen = array[picked(9, 6)].reshape(6, len(steps.mean), 12, 14)
     each = (np.asarray(numbers, np.float32)[:, None, None] for numbers in (steps.mean, steps.std))
     received = (chosen - next(each)) / next(each)
     x = torch.tensor(received if steps.slices_first else received.swapaxes(0, 1))[None].requires_grad_()
@@ -297,7 +297,7 @@ def test_frames_and_pages_are_slices(kind: str, options: dict[str, bool]) -> Non
     key = f"upload/{store.here().put(data)}"
     steps = replace(volumes.OF_CLIPS, slices=4)
     loaded = images.load_slices(key, steps)
-    assert made.picked(7, 4) == [0, 2, 4, 6]
+    assert picked(7, 4) == [0, 2, 4, 6]
     for number, seen in zip((0, 2, 4, 6), loaded.seen, strict=True):
         np.testing.assert_array_equal(seen, np.asarray(frames[number]))
     assert images.describe(key, steps) == ImageFile(kind, frames=7)

@@ -326,17 +326,15 @@ def unit_gradient(
 
 
 def gallery(
-    info: SiteInfo, place: Sequence[int], at: str, field: Field, *, cut: tuple[int, int, int, int] | None = None
+    info: SiteInfo, place: Sequence[int], at: str, field: Field, *, cut: tuple[int, int, int, int] | None, why: str
 ) -> Caption:
     """Under the gallery of the most active channels at a position, ``at`` in words. ``cut`` is the part of the input
-    that is shown."""
+    that is shown, and ``why`` says what it is."""
     sentence = (
         f"The {channel_word(info)}s of {site_name(info.site, info.calls)} with the largest activation{at}, strongest "
         "first, and how each changes with each pixel: signed sum over the input's channels. All share one scale."
     )
-    part = (
-        (f"rows {cut[0]} to {cut[1]}, columns {cut[2]} to {cut[3]}: the receptive field of these units",) if cut else ()
-    )
+    part = (f"rows {cut[0]} to {cut[1]}, columns {cut[2]} to {cut[3]}: {why}",) if cut else ()
     slope = rf"\frac{{\partial a_{{{subscript(info.layout, place=place)}}}}}{{\partial x_{{c,i,j}}}}"
     facts = (site_text(info), field.unit, scale_text(field), *part)
     return Caption(sentence, rf"\sum_c {slope}", facts, how_to_read.GALLERY)

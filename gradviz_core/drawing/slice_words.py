@@ -8,6 +8,7 @@ from gradviz_core.drawing import captions, how_to_read
 from gradviz_core.drawing.captions import Caption
 from gradviz_core.drawing.how_to_read import HowToRead
 from gradviz_core.types.cards import ImageFile, Preprocessing
+from gradviz_core.types.picked_slices import picked
 
 _ALONG = HowToRead(
     "Each point is the L2 norm of the map in one slice, over its pixels and channels.",
@@ -17,6 +18,9 @@ _ALONG = HowToRead(
 
 
 _AXES = {"D": "slices", "C": "channels", "H": "height", "W": "width"}
+_TIMES = {1: "once", 2: "twice"}
+_NAMED = 12
+"""Slices that are named, at most."""
 _NUMBERS = (
     "number: pixel / 255 of a picture or of whole numbers of 8 bits, else as it is in the array",
     "an array is drawn from the 2nd percentile of all its numbers to the 98th",
@@ -90,11 +94,16 @@ def _picked(steps: Preprocessing, file: ImageFile | None) -> str:
         return f"The network takes {steps.slices} {each}s: this one picture stands in each of them."
     if frames == steps.slices:
         return f"All {frames} {each}s of the file." if frames > 1 else ""
-    middle = "the middle one of each" if frames > steps.slices else "the nearest to each"
-    return (
-        f"The file has {frames:,} {each}s and the network takes {steps.slices}: of so many equal parts of the whole, "
-        f"{middle}."
-    )
+    said = f"The file has {frames:,} {each}s and the network takes {steps.slices}: "
+    if frames > steps.slices:
+        return f"{said}of so many equal parts of the whole, the middle one of each."
+    times = [picked(frames, steps.slices).count(number) for number in range(frames)]
+    least, most = (_TIMES.get(count, f"{count} times") for count in (min(times), max(times)))
+    if least == most:
+        return f"{said}each comes {least}."
+    often = [str(number) for number, count in enumerate(times) if count == max(times)]
+    which = f"{each}{'s' if len(often) > 1 else ''} {', '.join(often)}" if len(often) <= _NAMED else f"{len(often)}"
+    return f"{said}each comes {least}, and {which} {most}."
 
 
 def along(steps: Preprocessing, in_text: str, unit: str) -> Caption:

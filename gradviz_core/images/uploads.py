@@ -30,6 +30,7 @@ from gradviz_core.models.catalogue import image_file, sample_image
 from gradviz_core.text.readers import reading
 from gradviz_core.types import keys
 from gradviz_core.types.cards import ImageFile, ImageReport, Preprocessing
+from gradviz_core.types.picked_slices import picked
 from gradviz_core.uploads import store
 
 
@@ -60,7 +61,7 @@ def load_slices(key: str, steps: Preprocessing) -> Slices:
     if band_files.has_bands(data):
         raise BadImage("The image is a TIFF of bands, and this model takes slices. Save it as an array, a .npy file.")
     volumes.check_picture(arrays.told(formats.read(data).told), steps)
-    at, upright = volumes.picked(frames.count(data), steps.slices), (0, 0)
+    at, upright = picked(frames.count(data), steps.slices), (0, 0)
     seen: dict[int, UInt8[np.ndarray, "h w 3"]] = {}
     for number, picture in frames.read(data, frozenset(at)):
         seen[number], upright = as_seen(picture, steps), (picture.height, picture.width)

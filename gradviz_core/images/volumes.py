@@ -12,12 +12,7 @@ from PIL import Image
 from gradviz_core.errors import BadImage
 from gradviz_core.images import bands, preprocessing
 from gradviz_core.types.cards import ArrayFile, Preprocessing
-
-
-def picked(count: int, wanted: int) -> list[int]:
-    """Which of ``count`` slices stand in each of the ``wanted`` ones: of equal parts of the whole the middle one,
-    ⌊(2i + 1) · count / (2 · wanted)⌋. Of fewer than are wanted some come several times; a single one stands in all."""
-    return [(2 * i + 1) * count // (2 * wanted) for i in range(wanted)]
+from gradviz_core.types.picked_slices import picked
 
 
 def of_array(

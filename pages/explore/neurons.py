@@ -93,7 +93,8 @@ with one_sentence():
         strongest = ask(asked, "Computing the gradients of the strongest channels …", Look(part=answer.receptive_field))
     if at_slice is not None:
         strongest = one_slice.sliced(strongest, steps, at_slice)
-    gallery = units.gallery(strongest, info, place, channel, answer.receptive_field, choice.survey.card.preprocessing)
+    part = answer.receptive_field if at_slice is None else units.not_zero(strongest)
+    gallery = units.gallery(strongest, info, place, channel, part, steps)
     if at_slice is not None:
         gallery = replace(gallery, caption=slices.prefixed(gallery.caption, answer, steps))
     panel.picture(gallery, "gallery")
@@ -117,7 +118,7 @@ with one_sentence():
                 snippets.feature_maps(at, unit, info, "activation", channel if single else None), maps.one.blocks
             ),
             "Strongest": lambda at: snippets.in_blocks(
-                snippets.strongest(at, strongest.question, answer.receptive_field),
+                snippets.strongest(at, strongest.question, part),
                 blocks_of(strongest.arrays, "gradients"),
             ),
         },

@@ -90,7 +90,7 @@ def gallery(
 ) -> Picture:
     """The strongest channels' input gradients on one scale, each below its index and activation. A click chooses one.
 
-    If the units see only a part of the image, that part is shown.
+    If the units see only a part of the image, that part is shown; of a slice the part where a gradient is not zero.
     """
     numbers = [int(c) for c in answer.arrays["channels"]]
     values = [captions.number_text(float(v)) for v in answer.arrays["values"]]
@@ -111,10 +111,17 @@ def gallery(
     figure = figures.tiles(
         sheet, chosen=chosen, titles=titles, width=600, origin=(top, left), each=captions.channel_word(info)
     )
-    caption = captions.gallery(info, place.index, place.words, sheet.field, cut=None if whole else seen)
+    why = "elsewhere they are zero" if steps.slices else "the receptive field of these units"
+    caption = captions.gallery(info, place.index, place.words, sheet.field, cut=None if whole else seen, why=why)
     several = blocks if blocks is not None and max(blocks.height, blocks.width) > 1 else None
     caption = replace(caption, facts=(*caption.facts, *captions.blocks_text(several)))
     return Picture(figure, caption, sites.choose_tile(sheet))
+
+
+def not_zero(answer: UnitsAnswer) -> Box | None:
+    """The part of the input where the gradient of one of the units is not zero; None where all are zero."""
+    rows, columns = (np.flatnonzero(answer.arrays["gradients"].any(axis=axes)) for axes in ((0, 1, 3), (0, 1, 2)))
+    return (int(rows[0]), int(rows[-1]), int(columns[0]), int(columns[-1])) if len(rows) else None
 
 
 def box_text(box: Box | None) -> str:

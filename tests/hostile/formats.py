@@ -20,13 +20,14 @@ from PIL import Image
 from gradviz_core import images
 from gradviz_core.answering import Answerer
 from gradviz_core.errors import BadImage, GradVizError
-from gradviz_core.images import frames, volume_arrays, volumes
+from gradviz_core.images import frames, volume_arrays
 from gradviz_core.models import catalogue
 from gradviz_core.settings import cache_folder
 from gradviz_core.text import codec
 from gradviz_core.text.readers import WENT_WRONG, place
 from gradviz_core.types import ClassScore, GradientQuestion, Preprocessing, SurveyAnswer, SurveyQuestion
 from gradviz_core.types.cards import Recipe
+from gradviz_core.types.picked_slices import picked
 from gradviz_core.uploads import label_files, model_files, store
 from tests import image_files
 from tests.hostile import (
@@ -124,7 +125,7 @@ def _look_at_slices(data: bytes) -> None:
 def _look_at_frames(data: bytes) -> None:
     """Some of the frames, the last among them."""
     images.inspect(data)
-    at = volumes.picked(frames.count(data), 4)
+    at = picked(frames.count(data), 4)
     for _, picture in frames.read(data, frozenset(at)):
         images.as_seen(picture, _steps())
 

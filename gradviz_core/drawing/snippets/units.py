@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gradviz_core.drawing.captions import channel_word
+from gradviz_core.drawing.snippets import volumes
 from gradviz_core.drawing.snippets.program import Block, comment, program
 from gradviz_core.drawing.snippets.scores import forward
 from gradviz_core.drawing.snippets.setting import Setting, model, numbers, picture
@@ -33,12 +34,13 @@ def strongest(setting: Setting, question: UnitsQuestion, cut: tuple[int, int, in
         "rows = []",
         f"for channel in here.topk({count}).indices.tolist():",
         "    (gradient,) = torch.autograd.grad(here[channel], x, retain_graph=True)",
-        "    rows.append(gradient[0].sum(dim=0))",
+        f"    rows.append(gradient{volumes.one(setting.card.preprocessing, setting.slice)}[0].sum(dim=0))",
         "shown = torch.stack(rows).numpy()",
     ]
     if cut is not None:
         top, bottom, left, right = cut
-        lines.append(f"shown = shown[:, {top}:{bottom + 1}, {left}:{right + 1}]  # the receptive field of these units")
+        why = "elsewhere they are zero" if setting.card.preprocessing.slices else "the receptive field of these units"
+        lines.append(f"shown = shown[:, {top}:{bottom + 1}, {left}:{right + 1}]  # {why}")
     return program(
         about,
         picture(setting),
