@@ -141,6 +141,8 @@ def test_every_tensor_of_real_numbers_is_described() -> None:
             "map": b.reshape(1, 4, 1, 1).expand(1, 4, 6, 7).sigmoid(),
             "boxes": b.repeat(1, 15).reshape(1, 6, 10),
             "turned": b.repeat(1, 15).reshape(1, 10, 6),
+            "places": b.repeat(1, 10).reshape(1, 10, 4),
+            "steps": b.repeat(1, 15).reshape(1, 5, 12),
             "tokens": b[None, :, :3],
             "index": a.argmax(1),
         }
@@ -152,6 +154,8 @@ def test_every_tensor_of_real_numbers_is_described() -> None:
         HeadInfo("map", (1, 4, 6, 7), "map", "probabilities", "graph", 4),
         HeadInfo("boxes", (1, 6, 10), "boxes", "sigmoid_logits", "guess", 2),
         HeadInfo("turned", (1, 10, 6), "boxes", "sigmoid_logits", "guess", 2),
+        HeadInfo("places", (1, 10, 4), "other", "numbers", "guess", 0),
+        HeadInfo("steps", (1, 5, 12), "other", "numbers", "guess", 0),
         HeadInfo("tokens", (1, 1, 3), "other", "numbers", "guess", 0),
     )
     said = heads.describe(trace.forward(module, X), "sigmoid_logits", "recipe")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from gradviz_core.tracing.scores.last_operation import (
     are_independent,
     are_shares,
     is_constant,
+    joined_of,
     kind_of,
     shares_over_an_axis,
     sum_over_places_is_constant,
@@ -36,6 +38,8 @@ ROUNDED = 5e-3
 """How far a probability may be outside 0 to 1, because it is rounded in half precision."""
 OF_LENGTH_ONE = 1e-4
 """How far the length of an embedding may be from one."""
+MANY_BOXES = 1000
+"""So many places are boxes: a sequence is shorter."""
 CONSTANT = (
     "This output comes from a softmax over an axis of length one, so every number in it is the same for every image, "
     "and every gradient is zero. Apply the softmax over the classes, or use a sigmoid for one number."
@@ -115,7 +119,8 @@ def boxes(
 
 def describe(trace: Trace, given: OutputKind | None = None, known_from: KnownFrom = "person") -> tuple[HeadInfo, ...]:
     """Every tensor of real numbers that the model returned. ``given`` is what is known of all of them."""
-    return tuple(_info(item, tensor, given, known_from) for item, tensor in _real(trace.output).items())
+    found = _real(trace.output)
+    return tuple(_info(item, tensor, _form(tensor, found), given, known_from) for item, tensor in found.items())
 
 
 def images(trace: Trace) -> int:
@@ -143,6 +148,25 @@ def output_text(output: object) -> str:
 
 def _real(output: object) -> dict[str, Tensor]:
     return {item: tensor for item, tensor in tensors(output).items() if tensor.is_floating_point() and tensor.numel()}
+
+
+def _form(tensor: Tensor, beside: dict[str, Tensor]) -> HeadForm:
+    """What a tensor holds, as far as can be told. A table (1, A, B) may be a sequence of tokens as well as boxes. It is
+    read as boxes where there are very many, where the positions of as many boxes are returned ``beside`` it, or where
+    it was joined of few parts: the positions and the classes, or grids of several sizes."""
+    form = form_of(tuple(tensor.shape))
+    if form != "boxes":
+        return form
+    places = {n for other in beside.values() for n in _places(other)}
+    told = max(tensor.shape) >= MANY_BOXES or bool(places & {*tensor.shape[1:]})
+    joined = 1 < joined_of(tensor) < min(tensor.shape[1:])
+    return "boxes" if (told or joined) and not shares_over_an_axis(tensor) else "other"
+
+
+def _places(tensor: Tensor) -> tuple[int, ...]:
+    """The number of boxes in a tensor of their positions, (1, N, 4) or (1, 4, N); empty for any other."""
+    first, last = tensor.shape[1:] if tensor.dim() == 3 and len(tensor) == 1 else (0, 0)
+    return (first,) if last == PLACES else (last,) if first == PLACES else ()
 
 
 def _chosen(trace: Trace, head: Head, form: HeadForm) -> tuple[str, Tensor]:
@@ -191,7 +215,8 @@ def _boxes_last(tensor: Tensor, said: bool | None) -> bool:
 
 def _instead(trace: Trace) -> str:
     """What to ask for if there is no such tensor: what can be read from the first output."""
-    found = {form_of(tuple(tensor.shape)): item for item, tensor in reversed(list(_real(trace.output).items()))}
+    real = _real(trace.output)
+    found = {_form(tensor, real): item for item, tensor in reversed(list(real.items()))}
     if "map" in found:
         return (
             "Choose the score of a region of it (gv.RegionScore), or one unit of it on the Neurons page: layer output "
@@ -204,8 +229,18 @@ def _instead(trace: Trace) -> str:
             "If it holds boxes, choose the score of one of them (gv.BoxScore); else one of its values (gv.Combination)."
         )
     if found:
-        return "Choose one of its values (gv.Combination), or the sum of all (gv.SiteSum)."
+        return (
+            "Choose one of its values (gv.Combination), or the sum of all (gv.SiteSum); on the command line "
+            f"--score '{_value_in_the_middle(found['other'], real[found['other']])}'."
+        )
     return "Choose a unit, a channel or the sum of a site as the target."
+
+
+def _value_in_the_middle(item: str, tensor: Tensor) -> str:
+    """One value of an output as a score in JSON."""
+    middle = [n // 2 for n in tensor.shape]
+    site = {"site": {"path": "", "item": item}} if item else {}
+    return json.dumps({"kind": "combination", "terms": [{"index": middle}]} | site, separators=(",", ":"))
 
 
 # -------------------------------------------------------------------------------------------------------- what it means
@@ -259,11 +294,8 @@ def _guess(form: HeadForm, scores: Tensor, axis: int) -> OutputKind:
     return "numbers" if abs(length - 1) <= OF_LENGTH_ONE else "softmax_logits"
 
 
-def _info(item: str, tensor: Tensor, given: OutputKind | None, known_from: KnownFrom) -> HeadInfo:
+def _info(item: str, tensor: Tensor, form: HeadForm, given: OutputKind | None, known_from: KnownFrom) -> HeadInfo:
     shape = tuple(tensor.shape)
-    form = form_of(shape)
-    if form == "boxes" and shares_over_an_axis(tensor):
-        form = "other"  # the places of boxes are not among what a softmax gave
     scores, axis = _scores(tensor, form)
     classes = 0 if form == "other" else scores.shape[axis]
     independent = form == "row" and are_independent(scores, axis)

@@ -99,6 +99,19 @@ def shares_over_an_axis(table: Tensor) -> bool:
     return any(are_shares(numbers, axis) for numbers in (table, table.detach().exp()) for axis in (1, 2))
 
 
+def joined_of(output: Tensor) -> int:
+    """How many parts the output was joined of in its last operation, ``torch.cat``; 0 where that is another one."""
+    node = output.grad_fn
+    while node is not None:
+        name = re.sub(r"Backward\d*$", "", node.name())
+        if name == "Cat":
+            return len(node.next_functions)
+        if name not in _PASSES_ON | _TAKES_SOME:
+            return 0
+        node = node.next_functions[0][0] if node.next_functions else None
+    return 0
+
+
 def sum_over_places_is_constant(output: Tensor, scores: Tensor) -> bool:
     """Whether the numbers of each class, which the first axis of ``scores`` counts, together are the same for all
     inputs, because they come from a softmax over the places."""
