@@ -181,8 +181,8 @@ def test_float16_says_how_far_it_is_off(tmp_path: Path, images: Path) -> None:
 
 
 def test_what_is_done_is_not_done_again_and_new_images_come_after(tmp_path: Path, images: Path) -> None:
-    batch = prepared(tmp_path / "out", images, PLAIN, shard=4)
-    assert compute(batch) == 2
+    batch = prepared(tmp_path / "out", images, PLAIN, shard=3)
+    assert compute(batch) == 3
     before = maps(batch)
     again = prepared(tmp_path / "out", images, PLAIN)
     assert again.setup == batch.setup
@@ -190,13 +190,41 @@ def test_what_is_done_is_not_done_again_and_new_images_come_after(tmp_path: Path
     extra = tmp_path / "images" / "1 later.png"
     Image.fromarray(np.full((96, 96, 3), 7, np.uint8)).save(extra)
     grown = prepared(tmp_path / "out", images, PLAIN)
-    assert [shard.first for shard in running.missing(grown)] == [8]
+    assert [shard.first for shard in running.missing(grown)] == [9]
     assert compute(grown) == 1
     after = maps(grown)
-    assert len(after) == len(before) + 1
+    assert len(before) == 8
+    assert len(after) == 10, "the images that were last do not get another in their pass"
+    assert np.isnan(after[8]).all()
     assert np.array_equal(after[: len(before)], before, equal_nan=True)
-    assert running.finish(grown) is not None
-    assert Path(results(grown.folder)[-1]["image"]) == extra
+    finished = running.finish(grown)
+    assert finished is not None
+    assert finished.rows == 10
+    last = results(grown.folder)[-1]
+    assert (Path(last["image"]), last["position"]) == (extra, 9)
+    assert json.loads((grown.folder / "receipt.json").read_text())["positions"] == 9
+
+
+def test_an_image_that_could_not_be_read_is_computed_once_it_can_be(tmp_path: Path, images: Path) -> None:
+    whole = prepared(tmp_path / "whole", images, PLAIN, shard=4)
+    compute(whole)
+    running.finish(whole)
+    batch = prepared(tmp_path / "out", images, PLAIN, shard=4)
+    (images / "1.png").rename(tmp_path / "away.png")
+    compute(batch)
+    finished = running.finish(batch)
+    assert finished is not None
+    assert finished.errors == 2
+    (row,) = [row for row in results(batch.folder) if "Run the same command again" in row["error"]]
+    assert Path(row["image"]).name == "1.png"
+    assert compute(prepared(tmp_path / "out", images, PLAIN)) == 0, "it still is away"
+    (tmp_path / "away.png").rename(images / "1.png")
+    again = prepared(tmp_path / "out", images, PLAIN)
+    assert compute(again) == 1
+    running.finish(again)
+    rows = [[{**row, "seconds": 0} for row in results(tmp_path / name)] for name in ("whole", "out")]
+    assert rows[0] == rows[1]
+    assert np.array_equal(maps(whole), maps(again), equal_nan=True)
 
 
 def test_parts_of_a_batch_are_each_done_by_one_job(tmp_path: Path, images: Path) -> None:

@@ -74,6 +74,31 @@ def test_a_webdataset_is_read_in_place_with_its_classes(tmp_path: Path) -> None:
     assert [sources.read(one) for one in found] == [STAR, STAR + b"2"]
 
 
+def two_lists(folder: Path) -> list[str]:
+    """Tables that each name a 1.png of their own, and twice."""
+    for name, data in (("train", STAR), ("val", STAR + b"val")):
+        (folder / name).mkdir()
+        (folder / name / "1.png").write_bytes(data)
+        (folder / name / "list.csv").write_text(f"image,label,id\n1.png,{name},a\n1.png,other,b\n1.png,other,b\n")
+    return [str(folder / name / "list.csv") for name in ("train", "val")]
+
+
+def test_images_of_one_name_in_two_lists_are_all_kept(tmp_path: Path) -> None:
+    train, val = two_lists(tmp_path)
+    rows = [("train", "a"), ("other", "b"), ("val", "a"), ("other", "b")]
+    assert [(one.label, one.id) for one in sources.find([train, val])] == rows
+    together = plans.grown(Plan(), sources.find([train, val]), 4)
+    assert [one.position for one in together.images] == [0, 0, 1, 1]
+    names = [one.found.name for one in together.images]
+    assert names == [str(tmp_path / name / "1.png") for name in ("train", "train", "val", "val")]
+    first = plans.grown(Plan(), sources.find([train]), 4)
+    assert [one.found.name for one in first.images] == ["1.png", "1.png"]
+    later = plans.grown(first, sources.find([val]), 4)
+    assert [one.found for one in later.images] == [one.found for one in together.images]
+    assert [one.position for one in later.images] == [0, 0, 4, 4]
+    assert plans.grown(later, sources.find([train]), 4) == later
+
+
 @pytest.mark.parametrize(
     ("name", "data", "sentence"),
     [
@@ -110,8 +135,8 @@ def test_a_file_over_the_limit_is_an_error_of_its_own(tmp_path: Path, monkeypatc
 # ----------------------------------------------------------------------------------------------------------- positions
 
 
-def grown(plan: Plan, folder: Path) -> Plan:
-    return plans.grown(plan, sources.find([str(folder)]))
+def grown(plan: Plan, folder: Path, shard: int = 1) -> Plan:
+    return plans.grown(plan, sources.find([str(folder)]), shard)
 
 
 def positions(plan: Plan) -> dict[str, int]:
@@ -119,7 +144,7 @@ def positions(plan: Plan) -> dict[str, int]:
 
 
 def test_the_same_bytes_have_one_position_and_later_images_come_after(pictures: Path, tmp_path: Path) -> None:
-    first = grown(Plan((), 0), pictures)
+    first = grown(Plan(), pictures)
     assert positions(first) == {"b.png": 0, "same.png": 0, "ça ✶.PNG": 1}
     plans.save(tmp_path, first)
     assert plans.load(tmp_path) == first
@@ -131,7 +156,7 @@ def test_the_same_bytes_have_one_position_and_later_images_come_after(pictures: 
 
 
 def test_a_file_that_changed_gets_a_position_of_its_own_and_none_is_given_twice(pictures: Path, tmp_path: Path) -> None:
-    plan = grown(Plan((), 0), pictures)
+    plan = grown(Plan(), pictures)
     changed = pictures / "deep" / "ça ✶.PNG"
     changed.write_bytes(STAR + b"!!")
     os.utime(changed, ns=(0, 0))
@@ -142,8 +167,29 @@ def test_a_file_that_changed_gets_a_position_of_its_own_and_none_is_given_twice(
     assert positions(grown(plans.load(tmp_path), pictures))["new.png"] == 3
 
 
+def test_images_that_come_later_begin_a_shard_of_their_own(pictures: Path, tmp_path: Path) -> None:
+    plan = grown(Plan(), pictures)
+    (pictures / "new.png").write_bytes(STAR + b"new")
+    plan = grown(plan, pictures, 4)
+    assert positions(plan) == {"b.png": 0, "same.png": 0, "ça ✶.PNG": 1, "new.png": 4}
+    assert (plan.ranges, plan.positions, plan.end) == (((0, 2), (4, 5)), 3, 5)
+    plans.save(tmp_path, plan)
+    assert plans.load(tmp_path) == plan
+
+
+def test_a_file_that_is_away_keeps_its_position(pictures: Path) -> None:
+    plan = grown(Plan(), pictures)
+    named = sources.find([str(pictures)])
+    (pictures / "b.png").rename(pictures / "away")
+    without = plans.grown(plan, named, 4)
+    assert positions(without) == positions(plan)
+    assert Path(without.at_positions()[0].found.file).name == "same.png", "of the same bytes, and there"
+    (pictures / "away").rename(pictures / "b.png")
+    assert plans.grown(without, named, 4) == plan
+
+
 def test_a_list_may_name_what_is_not_there(pictures: Path) -> None:
     (pictures / "list.txt").write_text("gone.png\nb.png\n")
-    plan = plans.grown(Plan((), 0), sources.find([str(pictures / "list.txt")]))
+    plan = plans.grown(Plan(), sources.find([str(pictures / "list.txt")]), 1)
     assert positions(plan) == {"gone.png": -1, "b.png": 0}
     assert "cannot be read" in plan.images[0].error

@@ -14,7 +14,7 @@ import numpy as np
 from gradviz_core.batch import tables
 from gradviz_core.batch.one_shard import Computed
 from gradviz_core.batch.setup import Setup
-from gradviz_core.batch.shards import Shard, rows_file
+from gradviz_core.batch.shards import UNREAD, Shard, rows_file
 from gradviz_core.types import FloatArray
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ MADE_BY, ROUNDING = b"gradviz", b"float16_error"
 """In the metadata of a rows file: where and with what it was computed, and the largest error of float16."""
 
 
-def make_arrays(folder: Path, setup: Setup, positions: int) -> None:
+def make_arrays(folder: Path, setup: Setup, end: int) -> None:
     """The arrays of the maps, as long as the plan; those that are there grow."""
     import zarr
     from zarr.errors import ContainsArrayError
@@ -35,7 +35,7 @@ def make_arrays(folder: Path, setup: Setup, positions: int) -> None:
             with suppress(ContainsArrayError):  # begun before, or by another job at this moment
                 root.create_array(
                     asked.array(site),
-                    shape=(positions, *shape),
+                    shape=(end, *shape),
                     chunks=(1, *shape),
                     shards=(setup.shard, *shape),
                     dtype="float16" if setup.float16 else "float32",
@@ -44,8 +44,8 @@ def make_arrays(folder: Path, setup: Setup, positions: int) -> None:
                 )
             array = root[asked.array(site)]
             assert isinstance(array, zarr.Array)
-            if array.shape[0] < positions:
-                array.resize((positions, *shape))
+            if array.shape[0] < end:
+                array.resize((end, *shape))
 
 
 def write(folder: Path, setup: Setup, shard: Shard, made: Computed, by: dict[str, Any]) -> None:
@@ -65,7 +65,9 @@ def write(folder: Path, setup: Setup, shard: Shard, made: Computed, by: dict[str
             array[shard.first : shard.last] = rounded
         else:
             array[shard.first : shard.last] = maps
-    schema = _schema().with_metadata({MADE_BY: json.dumps(by, sort_keys=True).encode(), ROUNDING: repr(error).encode()})
+    unread = [row.position for row in made.rows if row.unread]
+    said = {MADE_BY: json.dumps(by, sort_keys=True), ROUNDING: repr(error), UNREAD: json.dumps(unread)}
+    schema = _schema().with_metadata({name: text.encode() for name, text in said.items()})
     tables.write(rows_file(folder, setup, shard), [asdict(row) for row in made.rows], schema)
 
 

@@ -24,6 +24,7 @@ from gradviz_core.uploads import own_files
 
 CHANGED = "{name} has changed since it was planned. Run the same command again: it is then planned anew."
 LONGEST_ERROR = 1_000
+ONCE_IT_CAN = "Run the same command again once it can be read: it is then computed."
 NO_IMAGE = "No image with these bytes is named any more."
 
 
@@ -47,6 +48,8 @@ class Row:
     """Completeness gap there, of a complete method."""
     seconds: float = 0.0
     error: str = ""
+    unread: bool = False
+    """Whether the image's file could not be read, or had changed: it is tried again once it can be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,12 +134,17 @@ def _lend(row: Row, planned: Planned | None) -> str:
     Raises:
         BadImage: it cannot be read, or has changed.
     """
+    row.unread = True
     if planned is None:
         raise BadImage(NO_IMAGE)
-    data = sources.read(planned.found)
+    try:
+        data = sources.read(planned.found)
+    except BadImage as error:
+        raise BadImage(f"{error} {ONCE_IT_CAN}") from None
     row.sha256 = hashlib.sha256(data).hexdigest()
     if row.sha256 != planned.sha256:
         raise BadImage(CHANGED.format(name=planned.found.name))
+    row.unread = False
     return keys.upload(own_files.lend(images.kept(data)))
 
 

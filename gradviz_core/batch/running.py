@@ -63,7 +63,7 @@ def prepare(
     tables.check_installed()
     beginning.use_one_thread()
     before = setup.load(folder)
-    plan = plans.grown(plans.load(folder), found)
+    plan = plans.grown(plans.load(folder), found, before.shard) if before else plans.grown(Plan(), found, 1)
     if len({setup.unasked(question) for question, _ in asked}) < len(asked):
         raise QuestionError("The same question is asked twice. Ask each once.")
     answerer = Answerer(settings().device, remember=False)
@@ -88,18 +88,19 @@ def _as_before(before: Asked, now: Asked) -> Asked:
 
 
 def begin(batch: Batch) -> None:
-    """Write the plan, the setup and the arrays that the maps go into."""
+    """Write the setup, the plan and the arrays that the maps go into."""
     batch.folder.mkdir(parents=True, exist_ok=True)
-    plans.save(batch.folder, batch.plan)
-    folders.make_arrays(batch.folder, batch.setup, batch.plan.positions)
     setup.save(batch.folder, batch.setup)
+    plans.save(batch.folder, batch.plan)
+    folders.make_arrays(batch.folder, batch.setup, batch.plan.end)
 
 
 def missing(batch: Batch, part: tuple[int, int] = (1, 1)) -> list[Shard]:
-    """The shards that are to be done: those of the ``i``-th of ``n`` parts, counted from 1, that are not done yet."""
+    """The shards that are to be done: those of the ``i``-th of ``n`` parts, counted from 1, that are not done yet, or
+    have images that could not be read and can be now."""
     which, parts = part
     mine = set(shards.shards(batch.setup, batch.plan)[which - 1 :: parts])
-    return [shard for shard in shards.missing(batch.folder, batch.setup, batch.plan) if shard in mine]
+    return [shard for shard in shards.wanted(batch.folder, batch.setup, batch.plan) if shard in mine]
 
 
 def run(

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
 from gradviz_core.batch import tables
 from gradviz_core.batch.plan import Plan
 from gradviz_core.batch.setup import Setup
+
+UNREAD = b"unread"
+"""In the metadata of a rows file: the positions whose images could not be read, or had changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +28,11 @@ class Shard:
 
 def shards(setup: Setup, plan: Plan) -> tuple[Shard, ...]:
     """All shards, question by question."""
-    starts = range(0, plan.positions, setup.shard)
     return tuple(
-        Shard(asked, number, first, min(first + setup.shard, plan.positions))
+        Shard(asked, start // setup.shard, start, min(start + setup.shard, last))
         for asked in range(len(setup.asked))
-        for number, first in enumerate(starts)
+        for first, last in plan.ranges
+        for start in range(first, last, setup.shard)
     )
 
 
@@ -38,10 +42,26 @@ def rows_file(folder: Path, setup: Setup, shard: Shard) -> Path:
 
 
 def is_done(folder: Path, setup: Setup, shard: Shard) -> bool:
-    """Whether its rows are there; the last shard is done again once more images belong to it."""
+    """Whether its rows are there."""
     return tables.count(rows_file(folder, setup, shard)) == shard.last - shard.first
+
+
+def unread(folder: Path, setup: Setup, shard: Shard) -> list[int]:
+    """The positions of a shard that is done whose images could not be read then."""
+    found: list[int] = json.loads(tables.metadata(rows_file(folder, setup, shard))[UNREAD])
+    return found
 
 
 def missing(folder: Path, setup: Setup, plan: Plan) -> list[Shard]:
     """The shards that are not done."""
     return [shard for shard in shards(setup, plan) if not is_done(folder, setup, shard)]
+
+
+def wanted(folder: Path, setup: Setup, plan: Plan) -> list[Shard]:
+    """The shards that are not done, and those with images that could not be read then and can be now."""
+    readable = {position for position, one in plan.at_positions().items() if one.size >= 0}
+    return [
+        shard
+        for shard in shards(setup, plan)
+        if not is_done(folder, setup, shard) or readable.intersection(unread(folder, setup, shard))
+    ]

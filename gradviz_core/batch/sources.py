@@ -34,9 +34,20 @@ class Found:
     label: str = ""
     id: str = ""
 
+    @property
+    def place(self) -> str:
+        """Where it lies: the path of its file, or ``archive.tar/path``."""
+        return self.file if self.length < 0 else self.name
+
+    @property
+    def row(self) -> tuple[str, str, str]:
+        """What tells its row in the results from every other."""
+        return self.place, self.label, self.id
+
 
 def find(named: Iterable[str]) -> list[Found]:
-    """The images in order: folders sorted by path, lists, tables and archives as they are written.
+    """The images in order: folders sorted by path, lists, tables and archives as they are written. A file that is named
+    again counts again where its label or id is another.
 
     Raises:
         QuestionError: there is no such file, it cannot be read as what its ending says, or there is no image at all.
@@ -44,7 +55,7 @@ def find(named: Iterable[str]) -> list[Found]:
     found = [one for text in named for one in _in(text)]
     if not found:
         raise QuestionError(f"No images were found. Files with these endings are taken: {', '.join(sorted(ENDINGS))}.")
-    return list({one.name: one for one in found}.values())
+    return list({one.row: one for one in found}.values())
 
 
 def read(one: Found) -> bytes:

@@ -62,3 +62,10 @@ def count(file: Path) -> int:
     import pyarrow.parquet as pq
 
     return int(pq.read_metadata(file).num_rows) if file.exists() else -1
+
+
+def metadata(file: Path) -> dict[bytes, bytes]:
+    """What was written beside the columns of a Parquet file."""
+    import pyarrow.parquet as pq
+
+    return dict(pq.read_metadata(file).metadata)
