@@ -205,3 +205,28 @@ def test_a_link_brings_the_thumbnails_of_both_uploads(place: int) -> None:
     assert sorted(app.session_state["uploads"]) == sorted(keys.images(pair))
     pictures = app.session_state["uploads"].values()
     assert len(set(pictures)) == 2, "each has its own"
+
+
+def layer_of(app: AppTest) -> str:
+    """Of which layer output the map is that Compare has of one."""
+    return " ".join(text for text in texts(app) if "relu" in text or "conv" in text)
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_compare_takes_the_layer_output_that_saw_the_image_it_is_drawn_over(place: int) -> None:
+    model, pair = siamese(), keys.pair("sample/star", "sample/heart", place)
+    app = opened("pages/comparing/compare.py", model=model, image=pair, map1="layer.grad_cam")
+    assert errors(app) == []
+    said = " ".join(texts(app))
+    assert f"relu, {('first', 'second')[place]} call" in said
+    assert "depends on the other image alone" not in said
+    assert f"For the image “images_{('left', 'right')[place]}”, with" in said
+    other = opened(
+        "pages/comparing/compare.py",
+        model=model,
+        image=pair,
+        map1="layer.grad_cam",
+        map1_layer=f"relu{':1' * (1 - place)}",
+    )
+    assert errors(other) == []
+    assert "depends on the other image alone, which is not the one below" in " ".join(texts(other))

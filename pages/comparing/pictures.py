@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from gradviz_core.drawing import cam_figures, colour_bars, compared_words, figures
 from gradviz_core.drawing.compared import Compared
@@ -11,13 +12,14 @@ from gradviz_core.types.photo_window import Place
 from gradviz_core.types.views import View
 from pages.comparing import places
 from pages.comparing.questions import Found
-from pages.methods import naming
+from pages.methods import naming, of_pairs
 from pages.shell import linked
 from pages.shell.linked import Linked
 from pages.shell.panel import Picture
 
 HEIGHT = 420
 KEY_OF_DIFFERENCE = "map_difference"
+_OF_THE_OTHER = "This layer output depends on the other image alone, which is not the one below this map."
 THROUGH = 0.6
 """How much fainter the map of a layer output is drawn, as it hides more of the image."""
 
@@ -37,7 +39,9 @@ def picture(
     asked, seen = found.asked, seen_in(found.answer.arrays)
     cell = None if at is None else one.cell(at)
     words = compared_words.caption(found.answer, asked.info, found.grid, view, asked.survey.card, one, others)
-    words = naming.named(words, asked.question, asked.survey.sites)
+    words = naming.of_two(naming.named(words, asked.question, asked.survey.sites), asked.survey.card)
+    if asked.info is not None and not of_pairs.depends(asked.survey, asked.info.site):
+        words = replace(words, sentence=f"{words.sentence} {_OF_THE_OTHER}")
     if one.size == seen.size:
         figure = figures.heatmap(one.field, pixels=seen.pixels, opacity=opacity, cross=cell, height=HEIGHT)
     else:

@@ -30,7 +30,7 @@ from gradviz_core.types.views import View
 from pages.comparing import slots
 from pages.comparing.slots import Texts
 from pages.layout.frame import ScoredChoice
-from pages.methods import layer_maps, token_grids
+from pages.methods import layer_maps, of_pairs, token_grids
 from pages.shell import address, ahead, asking, controls, rows
 from pages.uploads import images
 
@@ -118,13 +118,14 @@ def question(slot: int, letter: str, texts: Texts, choice: ScoredChoice, there: 
 
 
 def layer(slot: int, texts: Texts, there: SurveyAnswer) -> SiteInfo:
-    """The layer output, with how its tokens lie over the image: where none is named, the usual one.
+    """The layer output, with how its tokens lie over the image: where none is named, the usual one,
+    of two images one that depends on the image that is looked at.
 
     Raises:
         GradVizError: as asking does; NoSuchChoice: it never ran.
     """
     known = {str(info.site): info for info in token_grids.known(there) if info.site != INPUT}
-    chosen = texts.layer or layer_maps.usual(there.sites, seen_in(there.arrays).size)
+    chosen = texts.layer or of_pairs.own_call(there, layer_maps.usual(there.sites, seen_in(there.arrays).size))
     if chosen not in known:
         name = slots.name(slot, "layer")
         address.drop_if_carried(name)

@@ -10,7 +10,7 @@ from gradviz_core.types import FlowQuestion, SiteInfo
 from gradviz_core.types.methods import METHODS
 from pages.explore import cam_view, cams, heads_view, maps, sheet_view
 from pages.layout import frame
-from pages.methods import token_grids
+from pages.methods import of_pairs, token_grids
 from pages.shell import address, architecture_map, panel, sites
 from pages.shell.asking import ask, one_sentence
 
@@ -29,7 +29,8 @@ with one_sentence():
         "Computing the gradients …",
     )
     reached = sites.reached(flow)
-    strips.append(maps.strip(flow, choice.labels, address.read("site", maps.default(reached or every, size))))
+    usual = of_pairs.own_call(choice.survey, maps.default(reached or every, size))
+    strips.append(maps.strip(flow, choice.labels, address.read("site", usual)))
 
 with one_sentence():
     with panel.controls(alignment="top"):
@@ -44,7 +45,8 @@ with one_sentence():
     else:
         with site_choice:
             every = token_grids.known(choice.survey) if method else every
-            info = sites.choose(every, maps.default(reached or choice.survey.sites, size))
+            usual = of_pairs.own_call(choice.survey, maps.default(reached or choice.survey.sites, size))
+            info = sites.choose(every, usual)
         with site_map:
             architecture_map.draw(choice.survey.sites, info.site)
         sites.note_if_flat(info)

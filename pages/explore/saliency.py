@@ -62,7 +62,7 @@ with one_sentence():
         beside = (other.answer, other.card) if other is not None else None
         shown = saliency.draw(answer, view, choice.survey.card, opacity / 100, spot, beside)
     shown = replace(shown, caption=slices.named(shown.caption, answer, steps))
-    caption = two_gradients.by(naming.named(shown.caption, question, choice.survey.sites), choice.survey.card)
+    caption = naming.of_two(naming.named(shown.caption, question, choice.survey.sites), choice.survey.card)
     shown = replace(shown, caption=caption)
 
     with choice.beside:

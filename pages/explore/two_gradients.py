@@ -8,7 +8,6 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from gradviz_core.drawing import captions
-from gradviz_core.drawing.captions import Caption
 from gradviz_core.drawing.screen.seen import seen as seen_in
 from gradviz_core.errors import Unreachable
 from gradviz_core.types import GradientAnswer, GradientQuestion, ModelCard, SurveyAnswer, SurveyQuestion, keys
@@ -17,6 +16,7 @@ from gradviz_core.types.methods import PLAIN
 from gradviz_core.types.views import View
 from pages.explore import depth, predictions
 from pages.layout.frame import ScoredChoice
+from pages.methods import naming
 from pages.shell import asking, download_menu, facts, panel, saliency, sizes
 from pages.uploads import images, uploaded
 
@@ -84,7 +84,7 @@ def draw(other: Other, choice: ScoredChoice, answer: GradientAnswer, view: View,
     """The map by the other image, on the scale of the map by the one that is looked at, and that image."""
     shown = saliency.draw(other.answer, view, other.card, opacity, None, beside=(answer, choice.survey.card))
     with at.map:
-        panel.picture(replace(shown, caption=by(shown.caption, other.card), act=None), MAP)
+        panel.picture(replace(shown, caption=naming.of_two(shown.caption, other.card), act=None), MAP)
     origin = uploaded.image_line(other.survey.question.image, other.survey.file)
     image = seen_in(other.answer.arrays)
     said = saliency.seen(other.survey, origin, image.blocks)
@@ -92,17 +92,6 @@ def draw(other: Other, choice: ScoredChoice, answer: GradientAnswer, view: View,
         seen = predictions.image(other.answer.target, image, None, choice.labels, None, saliency.HEIGHT, said)
         panel.picture(replace(seen, act=None, enclose=None), IMAGE)
         depth.choose(other.survey.question.image, other.survey.file)
-
-
-def by(caption: Caption, card: ModelCard) -> Caption:
-    """The caption of a map with the name of the image it is of, where there are two."""
-    if not card.inputs:
-        return caption
-    name, held = card.inputs[card.looked_at], card.inputs[1 - card.looked_at]
-    said = caption.sentence
-    said = f"h{said[1:]}" if said.startswith("How ") else said
-    sentence = f"For the image “{name}”, with “{held}” held as it is: {said}"
-    return replace(caption, sentence=sentence, facts=(f"input {name}", *caption.facts))
 
 
 def offered(other: Other | None, also: download_menu.Offered) -> download_menu.Offered:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import streamlit as st
 
 from gradviz_core.drawing.captions import Caption, site_text
-from gradviz_core.types import GradientQuestion, SiteInfo, SurveyAnswer, layouts
+from gradviz_core.types import GradientQuestion, ModelCard, SiteInfo, SurveyAnswer, layouts
 from gradviz_core.types.baselines import BASELINE, BASELINE_IMAGE
 from gradviz_core.types.controls import value_text
 from gradviz_core.types.methods import settled
@@ -52,6 +52,17 @@ def named(caption: Caption, question: GradientQuestion, infos: Sequence[SiteInfo
     for usual, named_one in said.items():
         sentence = sentence.replace(usual, named_one, 1)
     return replace(caption, sentence=sentence)
+
+
+def of_two(caption: Caption, card: ModelCard) -> Caption:
+    """The caption of a map with the name of the image it is of, where there are two."""
+    if not card.inputs:
+        return caption
+    name, held = card.inputs[card.looked_at], card.inputs[1 - card.looked_at]
+    said = caption.sentence
+    said = f"{said[0].lower()}{said[1:]}" if said.startswith(("How ", "Where ")) else said
+    sentence = f"For the image “{name}”, with “{held}” held as it is: {said}"
+    return replace(caption, sentence=sentence, facts=(f"input {name}", *caption.facts))
 
 
 def other_image(question: GradientQuestion) -> str | None:
