@@ -75,6 +75,7 @@ OF_PICTURES = (
     r"Enter the range, such as 0 to 1\. For a model that takes a volume or a clip, save it as 1 × 1 × slices × "
     r"height × width: its numbers are kept\.",
     r"Save three slices as array\.reshape\(1, 1, \*array\.shape\[-3:\]\), and a picture as a PNG\.",
+    r"Save the pages as a NumPy array, and upload array\.npy\.",
     r"(only for images of 9 to 16 bits|no range can be chosen for it)\.",
 )
 """The same for pictures. The last is about a range that is chosen for one that is taken already."""

@@ -30,6 +30,9 @@ RELU = SiteInfo(Site("layer2.0.relu", 1), "ReLU", (1, 128, 28, 28), "float32", "
 FIELD = fields.field(np.linspace(-1, 1, 400).reshape(20, 20), signed=True, unit="logit per normalised-pixel unit")
 
 
+SHEET = " at each spatial position, the slices in order from left to right, row by row"
+
+
 @pytest.mark.parametrize(
     ("target", "words", "symbol", "unit"),
     [
@@ -112,8 +115,8 @@ def test_a_sheet_that_was_averaged_says_so() -> None:
         ("maps_last", (1, 4, 5, 8), "a_{i,j,k}", "a_{i,j,3}", "a_{1,2,k}", " at each spatial position"),
         ("tokens", (1, 9, 8), "a_{t,k}", "a_{t,3}", "a_{1,k}", " at each token"),
         ("sequence", (1, 8, 9), "a_{k,i}", "a_{3,i}", "a_{k,1}", " at each position"),
-        ("volumes", (1, 8, 2, 4, 5), "a_{k,d,i,j}", "a_{3,d,i,j}", "a_{k,0,1,2}", " at each spatial position"),
-        ("volumes_last", (1, 2, 4, 5, 8), "a_{d,i,j,k}", "a_{d,i,j,3}", "a_{0,1,2,k}", " at each spatial position"),
+        ("volumes", (1, 8, 2, 4, 5), "a_{k,d,i,j}", "a_{3,d,i,j}", "a_{k,0,1,2}", SHEET),
+        ("volumes_last", (1, 2, 4, 5, 8), "a_{d,i,j,k}", "a_{d,i,j,3}", "a_{0,1,2,k}", SHEET),
         ("vector", (1, 8), "a_{k}", "a_{3}", "a_{k}", ""),
         ("other", (1, 2, 4), "a_{k}", "a_{3}", "a_{k}", ""),
     ],

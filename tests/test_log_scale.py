@@ -80,3 +80,13 @@ def test_zeros_and_infinity_have_places_below_and_above_the_numbers() -> None:
     np.testing.assert_array_equal(scale.heights(norms), [1.0, 3.0, 300.0, 900.0, np.nan])
     assert log_scale.symbols(norms, "square") == ["square-open", "square", "square", "x", "square"]
     assert LogScale.of(norms[:3]).top == 300.0
+
+
+@pytest.mark.parametrize(("low", "high"), [(4.2e-4, 4.9e-4), (0.0019, 0.0021), (1.0, 1.0), (0.3, 40.0), (1e-9, 1.0)])
+def test_an_axis_from_the_lowest_mark_has_numbers_in_sight(low: float, high: float) -> None:
+    norms = np.array([low, high, low, np.nan])
+    ticks = LogScale.of(norms).ticks_in_sight(norms)
+    assert len(ticks) >= 2
+    assert all(low * (1 - 1e-9) <= tick <= high * (1 + 1e-9) for tick in ticks)
+    with_zero = np.array([0.0, low, high])
+    assert LogScale.of(with_zero).ticks_in_sight(with_zero) == LogScale.of(with_zero).ticks

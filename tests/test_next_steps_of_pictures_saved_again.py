@@ -200,6 +200,16 @@ def test_the_first_page_of_a_tiff_is_saved(tmp_path: Path, monkeypatch: pytest.M
     np.testing.assert_array_equal(np.load(tmp_path / "array.npy"), pages[0])
 
 
+@pytest.mark.usefixtures("own_store")
+def test_pages_are_saved_as_bands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pages = np.moveaxis(noise(8, 9, 4), -1, 0).copy()
+    data = tiff(pages, photometric="minisblack")
+    error = followed(data, "land.tif", tmp_path, monkeypatch, lambda: images.load_bands(kept(data), 4))
+    assert "the TIFF has 4 pages" in str(error)
+    bands = images.load_bands(kept((tmp_path / "array.npy").read_bytes()), 4)
+    np.testing.assert_array_equal(bands, pages)
+
+
 def test_one_array_of_an_archive_is_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out = io.BytesIO()
     with ZipFile(out, "w") as archive:

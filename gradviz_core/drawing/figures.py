@@ -232,6 +232,7 @@ def strip(
     reaches the site. Or one for each of what ``along`` says."""
     values = np.asarray(norms, dtype=np.float64)
     scale = LogScale.of(values)
+    ticks = scale.ticks_in_sight(values)
     said = [log_scale.norm_text(v) for v in values]
     figure = go.Figure(
         go.Scatter(
@@ -266,8 +267,8 @@ def strip(
     )
     figure.update_yaxes(
         type="log",
-        tickvals=scale.ticks,
-        ticktext=[log_scale.tick_text(t) for t in scale.ticks],
+        tickvals=ticks,
+        ticktext=[log_scale.tick_text(t) for t in ticks],
         fixedrange=True,
         tickfont={"size": 11},
         title={"text": figure_text(unit), "font": {"size": 12}},

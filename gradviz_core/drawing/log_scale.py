@@ -67,6 +67,10 @@ class LogScale:
         """As ``log_ticks``, for the norms that are numbers."""
         return log_ticks(self.floor, self.largest)
 
+    def ticks_in_sight(self, norms: FloatArray) -> list[float]:
+        """The same for an axis that begins at the lowest mark, which is above ``floor`` where no norm is zero."""
+        return log_ticks(float(np.nanmin(self.heights(norms), initial=self.largest)), self.largest)
+
 
 def symbols(norms: FloatArray, plain: str = "circle") -> list[str]:
     """Plotly's mark for each."""

@@ -24,7 +24,7 @@ from gradviz_core.images import (
     volumes,
 )
 from gradviz_core.images.decoding import decode
-from gradviz_core.images.formats import dicom, png
+from gradviz_core.images.formats import dicom, png, tiff
 from gradviz_core.images.preprocessing import as_seen
 from gradviz_core.models.catalogue import image_file, sample_image
 from gradviz_core.text.readers import reading
@@ -108,6 +108,12 @@ def load_bands(key: str, count: int) -> Float32[np.ndarray, "c h w"]:
 def _no_bands(data: bytes, count: int) -> BadImage:
     """Why a picture is refused by a network of bands. What its file calls transparency may be meant as a band; where
     the picture was made of an array, the file that was chosen is that."""
+    if data.startswith(tiff.SIGNATURES) and formats.read(data).frames == count:
+        return BadImage(
+            f"This model takes {count} bands, and the TIFF has {count} pages of one picture each. Save the pages as a "
+            "NumPy array, and upload array.npy.",
+            next_steps.array_of_tiff(first_page=False),
+        )
     if count != 4 or not png.has_alpha(data):
         return BadImage(
             f"This model takes {count} bands, and the image is a picture in grey or colours. Upload an image with "

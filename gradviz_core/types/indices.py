@@ -38,6 +38,9 @@ def subscript(layout: Layout, channel: int | None = None, place: Sequence[int] =
 
 
 def everywhere(layout: Layout) -> str:
-    """Where a channel has its values: `` at each spatial position``, `` at each token``; empty where it is one."""
+    """Where a channel has its values: `` at each spatial position``, `` at each token``; empty where it is one. Of
+    volumes also in which order their slices are drawn."""
+    sheet = " at each spatial position, the slices in order from left to right, row by row"
     one = {"tokens": " at each token", "sequence": " at each position", "vector": "", "other": ""}
+    one |= {"volumes": sheet, "volumes_last": sheet}
     return one.get(layout, " at each spatial position")
