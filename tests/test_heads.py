@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from gradviz_core.errors import BadTarget, UnknownSite
+from gradviz_core.text import target_text
 from gradviz_core.tracing import trace
 from gradviz_core.tracing.scores import heads, targets
 from gradviz_core.types import (
@@ -160,6 +161,17 @@ def test_every_tensor_of_real_numbers_is_described() -> None:
     )
     said = heads.describe(trace.forward(module, X), "sigmoid_logits", "recipe")
     assert {(info.reading, info.known_from) for info in said} == {("sigmoid_logits", "recipe")}
+
+
+def test_a_sequence_says_which_score_to_ask_for() -> None:
+    """The steps of a text by characters: the sentence holds a score as it can be typed."""
+    module = Several(lambda a, b: {"text": b.repeat(1, 15).reshape(1, 5, 12)})
+    with pytest.raises(BadTarget, match="on the command line --score '") as caught:
+        trace.gradients(module, X, target=ClassScore())
+    score = target_text.from_text(str(caught.value).split("'")[-2])
+    assert score == Combination((Term((0, 2, 6)),), Site("", 0, "text"))
+    b = module.second(X.flatten(1))[0].detach()
+    assert trace.gradients(module, X, target=score).score == pytest.approx(b[(2 * 12 + 6) % len(b)].item())
 
 
 # -------------------------------------------------------------------------------------------------------- combinations

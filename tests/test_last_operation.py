@@ -11,10 +11,9 @@ from torch import Tensor, nn
 from torch.autograd.graph import Node
 
 from gradviz_core.errors import BadTarget
-from gradviz_core.text import target_text
 from gradviz_core.tracing import trace
 from gradviz_core.tracing.scores import heads, last_operation
-from gradviz_core.types import INPUT, ClassScore, Combination, CrossEntropy, Site, SiteSum, Target, Term
+from gradviz_core.types import INPUT, ClassScore, CrossEntropy, SiteSum, Target
 from gradviz_core.types import OUTPUT as WHOLE
 from gradviz_core.types.heads import USUAL_HEAD, KnownFrom, OutputKind
 from gradviz_core.uploads import exported
@@ -150,17 +149,6 @@ def test_what_is_the_same_for_all_inputs_is_refused(target: Target, ending: Endi
 def test_sequences_of_tokens_are_not_boxes(ending: Ending, form: str) -> None:
     (info,) = heads.describe(trace.forward(Ends(lambda z: ending(z.reshape(1, 9, 6)), 54), X))
     assert info.form == form
-
-
-def test_a_sequence_says_which_score_to_ask_for() -> None:
-    """Steps of a text by characters: the sentence holds a score as it can be typed."""
-    module, place = Ends(lambda z: {"text": z.reshape(1, 9, 6)}, 54), Site("", 0, "text")
-    with pytest.raises(BadTarget, match="on the command line --score '") as caught:
-        trace.gradients(module, X, target=ClassScore())
-    score = target_text.from_text(str(caught.value).split("'")[-2])
-    assert score == Combination((Term((0, 4, 3)),), place)
-    value = module(X)["text"][0, 4, 3].item()
-    assert trace.gradients(module, X, target=score).score == pytest.approx(value)
 
 
 def test_a_map_of_another_axis_does_not_count() -> None:

@@ -9,11 +9,14 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from gradviz_core.compute import client
+from gradviz_core.drawing import slice_words
 from gradviz_core.errors import QuestionError
+from gradviz_core.images.depth_words import COPIED
 from gradviz_core.types import Answer, Question
-from gradviz_core.types.cards import Preprocessing
+from gradviz_core.types.cards import ImageReport, Preprocessing
 from gradviz_core.types.input_shapes import proposals
 from pages.shell.answer_cache import answer_cache
+from pages.uploads import uploaded
 from tests.fake_uploads import EXPORTED, Fake, dialog, field_of, kept_recipe, press, stand_in
 
 
@@ -64,3 +67,31 @@ def test_a_number_of_slices_that_is_open_is_chosen(fake: Fake, monkeypatch: pyte
     app = dialog("volume.pt2")
     field_of(app, "Number of slices").set_value(24).run()
     assert kept(app, fake, monkeypatch) == replace(proposals((1, 1, 40, 96, 96))[0], slices=24)
+
+
+def test_one_frame_is_not_called_frames() -> None:
+    """A volume of 16 grey slices may be read as one frame of 16 channels."""
+    assert [slice_words.read_as(way) for way in proposals((1, 1, 16, 96, 96))] == [
+        "16 slices, 1 channel (channels first)",
+        "1 frame, 16 channels (frames first)",
+    ]
+
+
+def test_a_model_of_one_grey_channel(fake: Fake) -> None:
+    """Its numbers are not those of ImageNet, and grey is not copied for it."""
+    takes(fake, 1, 1, 32, 100)
+    fake.report = replace(fake.report, classes=1)
+    app = dialog("text.pt2")
+    assert "Mean and standard deviation are both 0.5" in app.info[0].value
+    assert any(caption.value.endswith("1 score") for caption in app.caption)
+
+
+@pytest.mark.parametrize(("channels", "copied"), [(1, False), (3, True)])
+def test_grey_is_copied_only_for_a_model_of_colours(
+    channels: int, copied: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    report = ImageReport("upload/a", 100, 32, "PNG", (COPIED, "It was turned upright."))
+    monkeypatch.setattr(uploaded, "image_reports", lambda: {report.key: report})
+    (steps,) = proposals((1, channels, 32, 100))
+    middle = f" {COPIED}" if copied else ""
+    assert uploaded.image_line(report.key, None, steps) == f"From 100×32 PNG.{middle} It was turned upright."

@@ -32,6 +32,11 @@ def word(steps: Preprocessing) -> str:
     return "frame" if steps.slices_first else "slice"
 
 
+def counted(steps: Preprocessing) -> str:
+    """How many there are: ``16 frames``, ``1 slice``."""
+    return f"{steps.slices} {word(steps)}{'' if steps.slices == 1 else 's'}"
+
+
 def seen(steps: Preprocessing) -> Caption:
     """Under the picture of one of them as the network sees it."""
     return Caption(
@@ -47,7 +52,7 @@ def facts(steps: Preprocessing) -> tuple[str, ...]:
     of_pictures = captions.seen(replace(steps, slices=0, slices_first=False))
     count = len(steps.mean)
     channels = {1: "grey", 3: "RGB"}.get(count, f"{count} channels")
-    size = f"{steps.slices} {word(steps)}s of {steps.size[0]}×{steps.size[1]}, {channels}"
+    size = f"{counted(steps)} of {steps.size[0]}×{steps.size[1]}, {channels}"
     axes = "frames before channels" if steps.slices_first else "channels before slices"
     return (size, axes, *of_pictures.facts[1:])
 
@@ -56,7 +61,7 @@ def guessed(steps: Preprocessing) -> str:
     """What was guessed of a model's input, and what to do."""
     numbers = "those of Kinetics-400" if any(steps.mean) else "those that leave the numbers as they are"
     return (
-        f"The input was read as {steps.slices} {word(steps)}s of {len(steps.mean)} "
+        f"The input was read as {counted(steps)} of {len(steps.mean)} "
         f"channel{'s' if len(steps.mean) > 1 else ''}. Mean and standard deviation are {numbers}, as a guess: the file "
         "does not say how the training data were normalised. Change them if your model was trained with others; "
         "otherwise the scores mean little."
@@ -67,7 +72,7 @@ def read_as(steps: Preprocessing) -> str:
     """One of the ways to read the axes of an input: ``16 frames, 3 channels (frames first)``."""
     count = len(steps.mean)
     first = "frames first" if steps.slices_first else "channels first"
-    return f"{steps.slices} {word(steps)}s, {count} channel{'s' if count > 1 else ''} ({first})"
+    return f"{counted(steps)}, {count} channel{'s' if count > 1 else ''} ({first})"
 
 
 def named(steps: Preprocessing, number: int) -> str:
@@ -77,7 +82,7 @@ def named(steps: Preprocessing, number: int) -> str:
 
 def scale(steps: Preprocessing) -> str:
     """What the colours are a scale of."""
-    return f"one scale for all {steps.slices} {word(steps)}s" if steps.slices > 1 else ""
+    return f"one scale for all {counted(steps)}" if steps.slices > 1 else ""
 
 
 def made_of(steps: Preprocessing, file: ImageFile | None) -> str:

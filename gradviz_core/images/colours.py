@@ -14,7 +14,7 @@ BACKGROUND = (255, 255, 255)
 """What shows through where an image is transparent."""
 _NOTES = {
     "1": "1-bit black and white was converted to 0 and 255 in red, green and blue.",
-    "L": "Grey was copied to red, green and blue.",
+    "L": depth_words.COPIED,
     "P": "Colours were read from the file's palette.",
     "CMYK": "CMYK was converted to red, green and blue without a colour profile.",
 }

@@ -6,6 +6,7 @@ from gradviz_core.types.cards import Scaling
 
 FEW_LEVELS = 32
 """Fewer levels than this, and it is said how many are left."""
+COPIED = "Grey was copied to red, green and blue."
 _WHO = {
     "file": "as stated in the file",
     "largest": "inferred from the largest value",

@@ -68,7 +68,7 @@ with one_sentence():
     with choice.beside:
         facts.line(*facts.predicted_and_score(answer, answer.prediction, choice.labels, choice.reading))
     channels_below = mapped is not None and view.each_channel
-    origin = uploaded.image_line(choice.image, choice.survey.file, slices=steps.slices > 0)
+    origin = uploaded.image_line(choice.image, choice.survey.file, steps)
     said = slices.named(saliency.seen(choice.survey, origin, image.blocks), answer, steps)
     seen = predictions.image(answer.target, image, found, choice.labels, spot, saliency.HEIGHT, said)
     channels = saliency.pictures_wide(len(names)) if view.each_channel else 1
@@ -171,6 +171,7 @@ with one_sentence():
     rooms = code.panel(choice, programs, later, at=slices.number(answer))
     with trusted:  # last, because it asks and waits
         if steps.slices:
-            st.caption("“Can I trust this?” tests maps of one picture, and this model takes several slices.")
+            several = f"several {slice_words.word(steps)}s"
+            st.caption(f"“Can I trust this?” tests maps of one picture, and this model takes {several}.")
         else:
             trust.draw(tested, rooms)

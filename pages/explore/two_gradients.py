@@ -85,7 +85,7 @@ def draw(other: Other, choice: ScoredChoice, answer: GradientAnswer, view: View,
     shown = saliency.draw(other.answer, view, other.card, opacity, None, beside=(answer, choice.survey.card))
     with at.map:
         panel.picture(replace(shown, caption=naming.of_two(shown.caption, other.card), act=None), MAP)
-    origin = uploaded.image_line(other.survey.question.image, other.survey.file)
+    origin = uploaded.image_line(other.survey.question.image, other.survey.file, other.card.preprocessing)
     image = seen_in(other.answer.arrays)
     said = saliency.seen(other.survey, origin, image.blocks)
     with at.image:

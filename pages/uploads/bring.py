@@ -207,7 +207,7 @@ def _found(draft: Draft, report: ModelReport) -> None:
         sizes = " and ".join("×".join("any" if n is None else str(n) for n in shape) for shape in shapes)
         facts.append(f"input{'s' if len(shapes) > 1 else ''} {sizes}")
     if report.classes is not None:
-        facts.append(f"{report.classes} scores")
+        facts.append(f"{report.classes} score{'' if report.classes == 1 else 's'}")
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         st.markdown(f"**{plain(draft.name)}**", width="content")
         if not draft.changing:

@@ -29,8 +29,8 @@ from pages.uploads import images, preprocessing, uploaded, uploading
 LABELS = Control("labels", ("txt", "json"), "a .txt or .json file", 1.0)
 LONGEST_TITLE = 80
 _GUESSED = (
-    "The file does not say how the training images were normalised. Mean and standard deviation are those of ImageNet, "
-    "as a guess. Change them if your model was trained with others; otherwise the scores mean little."
+    "The file does not say how the training images were normalised. Mean and standard deviation are {numbers}, as a "
+    "guess. Change them if your model was trained with others; otherwise the scores mean little."
 )
 _GUESSED_OF_BANDS = (
     "The file does not say how the bands of the training images were normalised. They are taken as they are in the "
@@ -57,6 +57,13 @@ def proposal(report: ModelReport, title: str) -> Recipe:
     return Recipe(report.file, best.architecture, title, (), best.preprocessing, reading, best.part)
 
 
+def guessed(steps: Preprocessing) -> str:
+    """What was guessed of the numbers of a model of pictures, and what to do."""
+    return _GUESSED.format(
+        numbers="both 0.5, the usual choice for grey" if len(steps.mean) == 1 else "those of ImageNet"
+    )
+
+
 def draw(start: Recipe, report: ModelReport | None, name: str, *, again: bool) -> bool:
     """The form; True once the model is kept, runs, and is the one in the address. ``again`` says that it was in use."""
     fit = _architecture(start, report, name)
@@ -71,7 +78,7 @@ def draw(start: Recipe, report: ModelReport | None, name: str, *, again: bool) -
     of_first, of_second = (f" of {name}" for name in start.inputs) if start.inputs else ("", "")
     if report is not None and report.format == "exported" and not again:
         st.info(
-            slice_words.guessed(steps) if steps.slices else _GUESSED_OF_BANDS if steps.banded else _GUESSED,
+            slice_words.guessed(steps) if steps.slices else _GUESSED_OF_BANDS if steps.banded else guessed(steps),
         )
     steps, wrong = _preprocessing(steps, shapes[0], form, of_first)
     other = start.other

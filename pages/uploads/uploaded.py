@@ -108,15 +108,17 @@ def image_reports() -> dict[str, ImageReport]:
     return found
 
 
-def image_line(key: str, file: ImageFile | None, *, slices: bool = False) -> str:
+def image_line(key: str, file: ImageFile | None, steps: Preprocessing) -> str:
     """Where a picture comes from, where this session knows: ``From 4032×3024 JPEG. Turned upright.`` Else how it was
-    scaled, where its file has more than 8 bits. Of ``slices`` only the first: what was done is said of one picture."""
+    scaled, where its file has more than 8 bits. Of slices only the first: what was done is said of one picture. A
+    network of one channel takes grey as it is."""
     report = image_reports().get(keys.looked_at(key))
-    if slices:
+    if steps.slices:
         return f"From {report.width}×{report.height} {report.format}." if report else ""
     if report is not None and file is not None and file.array is not None and file.format == "TIFF":
         return " ".join([f"From {report.width}×{report.height} TIFF.", *band_words.of_tiff(file)])
     if report is None:
         scaling = file.scaling if file else None
         return " ".join(depth_words.notes(scaling, grey=file.mode.startswith("I;16"))) if file and scaling else ""
-    return " ".join([f"From {report.width}×{report.height} {report.format}.", *report.notes])
+    notes = [note for note in report.notes if len(steps.mean) > 1 or note != depth_words.COPIED]
+    return " ".join([f"From {report.width}×{report.height} {report.format}.", *notes])
