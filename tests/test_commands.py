@@ -27,6 +27,7 @@ from gradviz_core.models import catalogue
 from gradviz_core.settings import settings
 from gradviz_core.types import Site
 from gradviz_core.uploads import own_files, store
+from tests import volumes
 
 CNN = "preset/shapes-cnn"
 STAR = catalogue.image_file(catalogue.sample_image("star"))
@@ -117,6 +118,36 @@ def test_the_summary_says_score_prediction_and_gap(capsys: pytest.CaptureFixture
     assert lines["seconds"].endswith("on CPU")
 
 
+def test_the_summary_names_any_class_by_its_label(capsys: pytest.CaptureFixture[str]) -> None:
+    found = gv.answer(gv.GradientQuestion(model=CNN, image="sample/star"))
+    told_about = {row.index for row in found.prediction}
+    number, label = next((i, label) for i, label in enumerate(load(CNN).card.labels) if i not in told_about)
+    assert main(["ask", "--model", CNN, "--image", "sample/star", "--score", str(number)]) == 0
+    assert f", the logit of {label} ({number})\n" in capsys.readouterr().out
+
+
+def test_two_images_of_a_model_that_takes_one_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["ask", "--model", CNN, "--image", "sample/star", "--image", "sample/heart"]) == 2
+    assert "2 images are named. Name one, or for a model of two images both" in capsys.readouterr().err
+
+
+# ------------------------------------------------------------------------------------------------------------- a volume
+
+
+def test_slices_are_told_and_a_picture_of_them_is_refused_beside_their_arrays(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model, scan, arrays = (str(folder / name) for name in ("net.pt2", "scan.npy", "map.npz"))
+    Path(model).write_bytes(volumes.sound(volumes.OF_VOLUMES))
+    np.save(scan, np.random.default_rng(0).integers(0, 256, (4, 12, 14), np.uint8))
+    said = told(capsys, "--model", model, "--image", scan)
+    assert "The file has 4 slices and the network takes 6: " in str(said["notes"])
+    assert main(["ask", "--model", model, "--image", scan, "--out", str(folder / "map.png"), "--out", arrays]) == 1
+    assert "has the shape (1, 1, 6, 12, 14), with several slices" in capsys.readouterr().err
+    with np.load(arrays) as written:
+        assert any(written[name].shape == (1, 1, 6, 12, 14) for name in written.files)
+
+
 # --------------------------------------------------------------------------------------------------------- the pictures
 
 
@@ -182,6 +213,7 @@ def test_a_layer_is_a_sheet_of_its_channels_and_its_cam_one_map(folder: Path) ->
         ("--image sample/star", "No model is named"),
         (f"--model {CNN}", "No image is named"),
         (f"--model {CNN} --image none.png", "There is no image 'none.png'"),
+        (f"--model {CNN} --image .", ". is a folder, and one image is asked about"),
         ("--model none.pt2 --image sample/star", "There is no model 'none.pt2'"),
         (f"--model {CNN} --image sample/star --score seven", "There is no score 'seven'"),
         (f"--model {CNN} --image sample/star --method grad_cam", "Name one with --at"),

@@ -56,6 +56,11 @@ def write(file: Path, found: Answer, card: Callable[[], ModelCard], view: str, i
         file.write_text(_page(drawn), encoding="utf-8")
 
 
+def is_picture(file: Path) -> bool:
+    """Whether the ending is that of a picture, or of a page with one."""
+    return file.suffix.lower() != ENDINGS[0]
+
+
 def check_ending(file: Path) -> None:
     """Raise ``QuestionError`` where no file with this ending is written."""
     if file.suffix.lower() not in ENDINGS:
@@ -79,6 +84,11 @@ def draw(found: Answer, card: ModelCard, view: str, image: str) -> Drawn:
     if site not in found.attributions:
         raise QuestionError(f"No gradient reaches {site_name(site)}, so there is no picture. Choose another layer.")
     array = found.attributions[site]
+    if array.ndim == 5:
+        raise QuestionError(
+            f"{site_name(site)} has the shape {array.shape}, with several slices, and a picture shows one. Write it as "
+            ".npz, or look at the slices in the app."
+        )
     if array.ndim != 4:
         raise QuestionError(
             f"{site_name(site)} has the shape {array.shape}, without channels, rows and columns. Write it as .npz."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,20 @@ from gradviz_core.commands.question_flags import Typed, flags, read_json
 from gradviz_core.drawing import captions
 from gradviz_core.errors import QuestionError
 from gradviz_core.text.codec import answer_to_json, question_from_json
-from gradviz_core.types import Answer, GradientAnswer, ModelCard, Question
+from gradviz_core.types import Answer, GradientAnswer, ModelCard, Question, keys
 from gradviz_core.types.views import VIEWS
 
 TOLD = 3
 """Classes of the prediction that the summary names."""
+
+
+def _one(_: click.Context, __: click.Parameter, images: tuple[str, ...]) -> str | None:
+    """The image; a usage error where there are several."""
+    if len(images) > 1:
+        raise click.BadParameter(
+            f"{len(images)} images are named. Name one, or for a model of two images both as a.png~b.png."
+        )
+    return images[0] if images else None
 
 
 @click.command()
@@ -26,6 +36,8 @@ TOLD = 3
 @click.option(
     "--image",
     metavar="KEY|FILE",
+    multiple=True,  # so that a second one is seen
+    callback=_one,
     help="A key, such as sample/star, or an image file; of a model of two images both, as before.png~after.png, with "
     "@2 behind them for the gradient by the second.",
 )
@@ -37,7 +49,12 @@ TOLD = 3
     "standard input. --model and --image take the place of those in it.",
 )
 @click.option(
-    "--out", "files", metavar="FILE", type=Path, multiple=True, help=".npz, .png, .svg or .html. May be given again."
+    "--out",
+    "files",
+    metavar="FILE",
+    type=Path,
+    multiple=True,
+    help=".npz, .png, .svg or .html; of a volume or clip .npz alone. May be given again.",
 )
 @click.option("--view", type=click.Choice([one.address for one in VIEWS]), help="Of a picture.")
 @click.option("--json", "as_json", is_flag=True, help="Print what the answer says as one line of JSON.")
@@ -94,12 +111,13 @@ def ask(
     def card() -> ModelCard:
         return answerer.model(getattr(question, "model", "")).card
 
-    for file in files:
-        try:
+    try:
+        for file in sorted(files, key=answer_files.is_picture):  # where there is no picture, there are still arrays
             answer_files.write(file, found, card, view or "", str(known or "no image"))
-        except OSError as error:
-            raise click.FileError(str(file), error.strerror or str(error)) from None
-    click.echo(_as_json(found, files) if as_json else "\n".join(_summary(found, files)))
+    except OSError as error:
+        raise click.FileError(str(file), error.strerror or str(error)) from None
+    made = _made_of(question, card)
+    click.echo(_as_json(found, made, files) if as_json else "\n".join(_summary(found, card, made, files)))
 
 
 def _object(said: object) -> dict[str, Any]:
@@ -121,8 +139,22 @@ def _of_json(said: dict[str, Any], model: Model, image: str | None) -> Question:
 # ------------------------------------------------------------------------------------------------------------- printed
 
 
-def _as_json(found: Answer, files: tuple[Path, ...]) -> str:
+def _made_of(question: Question, card: Callable[[], ModelCard]) -> str:
+    """How the slices of a volume or clip are made of those of the file; empty for a picture."""
+    from gradviz_core import images
+    from gradviz_core.drawing import slice_words
+
+    image = getattr(question, "image", "")
+    steps = card().preprocessing if image else None
+    if steps is None or not steps.slices:
+        return ""
+    return slice_words.made_of(steps, images.describe(keys.looked_at(image), steps))
+
+
+def _as_json(found: Answer, made: str, files: tuple[Path, ...]) -> str:
     said = json.loads(answer_to_json(found), parse_constant=lambda _: None)
+    if made:
+        said["notes"] = [*said.get("notes", ()), made]
     if isinstance(found, GradientAnswer):
         from gradviz_core.commands.answer_files import total
 
@@ -130,14 +162,13 @@ def _as_json(found: Answer, files: tuple[Path, ...]) -> str:
     return json.dumps(said | {"files": [str(file) for file in files]}, separators=(",", ":"))
 
 
-def _summary(found: Answer, files: tuple[Path, ...]) -> list[str]:
+def _summary(found: Answer, card: Callable[[], ModelCard], made: str, files: tuple[Path, ...]) -> list[str]:
     told: list[tuple[str, str]] = []
     if isinstance(found, GradientAnswer):
         from gradviz_core.commands.answer_files import total
 
-        labels = {row.index: row.label for row in found.prediction}
-        names = [labels.get(index, f"class {index}") for index in range(max(labels, default=-1) + 1)]
-        told.append(("score", f"{captions.number_text(found.score, 6)}, {captions.score_words(found.target, names)}"))
+        scored = captions.score_words(found.target, card().labels)
+        told.append(("score", f"{captions.number_text(found.score, 6)}, {scored}"))
         told += [("predicted", _predicted(found))] if found.prediction else []
         told += [(f"norm at {site}", captions.number_text(norm, 6)) for site, norm in total(found).items()]
         told += [(f"gap at {site}", captions.number_text(gap, 3)) for site, gap in found.gaps.items()]
@@ -147,7 +178,7 @@ def _summary(found: Answer, files: tuple[Path, ...]) -> list[str]:
     told += [("written", str(file)) for file in files]
     width = max(len(name) for name, _ in told)
     notes: tuple[str, ...] = getattr(found, "notes", ())
-    return [*(f"{name:{width}}  {words}" for name, words in told), *notes]
+    return [*(f"{name:{width}}  {words}" for name, words in told), *notes, *filter(None, [made])]
 
 
 def _predicted(found: GradientAnswer) -> str:

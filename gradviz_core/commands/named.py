@@ -41,6 +41,11 @@ def image(named: str) -> str:
 def _one_image(named: str) -> str:
     if keys.kind(named) in _IMAGES:
         return named
+    if Path(named).is_dir():
+        raise UnknownImage(
+            f"{named[:200]} is a folder, and one image is asked about. Name a file in it, or ask about all of them "
+            "with gradviz batch."
+        )
     if not Path(named).is_file():
         raise UnknownImage(
             f"There is no image {named[:200]!r}: it is no key, and no file of that name is there. Choose a key, such "

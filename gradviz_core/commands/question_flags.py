@@ -62,7 +62,7 @@ def flags(command: Command) -> Command:
             "--model",
             metavar="KEY|FILE",
             help="A key, such as preset/shapes-cnn or torchvision/resnet18@IMAGENET1K_V1, or a file: .pt2, "
-            ".safetensors, .pt, .pth.",
+            ".safetensors, .pt, .pth, .ckpt, .bin.",
         ),
         click.option("--architecture", metavar="KEY", default="", help="Of a file of weights, where several fit."),
         click.option("--labels", metavar="FILE", type=Path, help="Of a model file: the names of its classes."),

@@ -36,8 +36,8 @@ def choose(model: str, card: ModelCard) -> None:
         default=now,
         required=True,
         key=f"bands_shown_{model}{'_2' if card.looked_at else ''}",
-        help="Only the picture changes: the model always gets all bands. Three others as colours: Change preprocessing "
-        "or labels.",
+        help="Only the picture changes: the model always gets all bands. Three others as colours are chosen with the "
+        "model's labels.",
         wrap=True,
     )
     if wanted == now:

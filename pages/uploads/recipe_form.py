@@ -244,7 +244,7 @@ def _read_as(steps: Preprocessing, report: ModelReport | None, name: str) -> Pre
             format_func=lambda which: slice_words.read_as(ways[which]),
             required=True,
             key=f"{name}_slices_first",
-            help="The file does not say which axis counts channels and which slices.",
+            help="The sizes alone do not say what each axis counts.",
             wrap=True,
         )
     steps = ways[bool(first)]
