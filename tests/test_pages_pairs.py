@@ -133,6 +133,11 @@ def test_every_page_shows_it(page: str) -> None:
     app = opened(page, model=siamese(), image=f"{PAIR}@2", pixel="3,5")
     assert errors(app) == []
     assert app.get("plotly_chart") or page.endswith("doctor.py")
+    assert ":gray[image] **images_right**\N{EM SPACE}:gray[held] **images_left**" in _unspaced(app)
+
+
+def _unspaced(app: AppTest) -> str:
+    return " ".join(texts(app)).replace("&emsp;", "\N{EM SPACE}")
 
 
 def test_a_model_chosen_for_one_image_gets_another_and_back() -> None:

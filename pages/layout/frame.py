@@ -28,6 +28,7 @@ from pages.shell import (
     copy_link,
     definitions,
     draws,
+    facts,
     history,
     later,
     meaning,
@@ -252,6 +253,9 @@ def _choice(sidebar: _Sidebar, drawn: Heading) -> Choice:
         models.card(survey.card)
     with sidebar.target:
         draws.control(survey)
+    if inputs := survey.card.inputs:
+        with drawn.beside:
+            facts.line(("image", inputs[survey.card.looked_at]), ("held", inputs[1 - survey.card.looked_at]))
     return Choice(
         sidebar.model,
         sidebar.image,
