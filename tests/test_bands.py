@@ -173,7 +173,7 @@ def test_a_picture_for_a_model_of_bands_and_bands_for_one_of_pictures() -> None:
     assert ".npy file of an array of 12 × height × width" in said
     survey = gv.SurveyQuestion(model="preset/shapes-cnn", image=bands.kept(bands.reflectances()))
     said = refusal(lambda: gv.answer(survey))
-    assert "The image has 12 bands" in said
+    assert "The image has 12 bands or slices" in said
     three = npy(bands.reflectances()[[2, 1, 0]])  # what it says to do
     assert images.inspect(three, (0.0, 10_000.0))[0].format == "NPY"
 

@@ -119,6 +119,7 @@ def test_a_still_image_is_said_to_stand_in_every_slice() -> None:
     app = opened(SALIENCY, model=volumes.model(volumes.OF_CLIPS), image="sample/star")
     assert errors(app) == []
     assert any("this one picture stands in each of them" in text for text in texts(app))
+    assert any("this model takes several frames" in read(caption.value) for caption in app.caption)
 
 
 def test_the_slice_where_the_map_is_zero_everywhere_is_the_middle_one() -> None:

@@ -320,7 +320,7 @@ def test_frames_beyond_a_limit_are_refused() -> None:
 
 def test_pages_that_are_stored_in_several_ways_are_refused() -> None:
     pages = [Image.new("RGB", (14, 12)), Image.new("RGB", (12, 14))]
-    assert "Page 1 of the TIFF" in refusal(
+    assert "Page 2 of the TIFF" in refusal(
         lambda: kept_slices(encoded(pages[0], "TIFF", save_all=True, append_images=pages[1:]))
     )
     deep = [Image.fromarray(np.full((12, 14), n, np.uint16)) for n in (9, 900)]

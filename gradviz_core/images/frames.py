@@ -88,7 +88,7 @@ def _pages(data: bytes, first: Contents, wanted: Collection[int]) -> Iterator[tu
         page = tiff.page_at(data, start)
         if (page.width, page.height) != (first.width, first.height) or page.bits > _WIDE:
             raise BadImage(
-                f"Page {number} of the TIFF is stored in another way than its first: {page.width} x {page.height} "
+                f"Page {number + 1} of the TIFF is stored in another way than its first: {page.width} x {page.height} "
                 f"pixels of {page.bits} bits. Save pages of one size, of 8 bits."
             )
         with opened(page) as stored:

@@ -82,9 +82,10 @@ def load(key: str) -> Image.Image:
     _refuse_slices(data)
     if band_files.has_bands(data):
         count = len(band_files.read(data)[0])
+        slices = " or slices" if volume_arrays.has_slices(data) else ""
         raise BadImage(
-            f"The image has {count} bands, and this model takes a picture in grey or colours. Choose another image, or "
-            "save three of the bands as an array of 3 × height × width, such as array[[2, 1, 0]], and upload it."
+            f"The image has {count} bands{slices}, and this model takes a picture in grey or colours. Choose another, "
+            "or save three of the bands as an array of 3 × height × width, such as array[[2, 1, 0]], and upload it."
         )
     return decode(data)
 
