@@ -31,6 +31,18 @@ def test_a_signed_heatmap_is_symmetric_round_zero_and_exact() -> None:
     assert tuple(trace.colorbar.tickvals)[2] == 0.0
 
 
+@pytest.mark.parametrize(("columns", "below"), [(40, False), (64, False), (100, True)])
+def test_the_unit_of_a_low_wide_picture_stands_below(columns: int, below: bool) -> None:
+    """Beside a line of text of 32 x 100 pixels it would be longer than the picture is high."""
+    field = fields.field(
+        np.ones((32, columns)) * np.arange(columns), signed=True, unit="logit per normalised-pixel unit"
+    )
+    figure = figures.heatmap(field, pixels=np.zeros((32, columns, 3), np.uint8))
+    assert (figure.data[0].colorbar.orientation == "h") == below
+    assert [note.text for note in figure.layout.annotations] == ([] if below else [field.unit])
+    assert figure.data[0].colorbar.title.text == (field.unit if below else None)
+
+
 def test_an_unsigned_heatmap_starts_at_zero() -> None:
     trace = figures.heatmap(fields.magnitude_l2(gradient())).data[0]
     assert trace.zmin == 0.0

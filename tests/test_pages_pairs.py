@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 import gradviz_core as gv
 from gradviz_core.compute import client
+from gradviz_core.drawing import colour_bars
 from gradviz_core.types import keys
 from gradviz_core.types.cards import Recipe
 from gradviz_core.uploads import model_files, store
@@ -66,6 +67,15 @@ def test_both_gradients_stand_side_by_side_on_one_scale() -> None:
     said = " ".join(texts(app))
     assert "For the image “images_left”, with “images_right” held as it is: how the" in said
     assert "For the image “images_right”, with “images_left” held as it is: how the" in said
+
+
+def test_the_two_maps_have_the_same_room_for_their_scales(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the numbers of one scale are longer, because values beyond its ends were cut."""
+    rooms = iter((88, 108) * 9)
+    monkeypatch.setattr(colour_bars, "room", lambda field: next(rooms))
+    app = opened(model=siamese(), image=PAIR)
+    margins = [chart(app, name)["layout"]["margin"]["r"] for name in ("gradient", "gradient2")]
+    assert margins == [108, 108]
 
 
 class Apart(nn.Module):

@@ -28,8 +28,9 @@ ACCENT = "#1a8f83"
 QUIET = "#8b96a0"
 STRIP, STRIP_OF_MANY = 60, 14
 """Height in pixels of a single strip, and of one among many."""
-LOW = 6
-"""A picture with a larger ratio of width to height has its colour bar below: the numbers do not fit beside it."""
+LOW, LOW_OF_PIXELS = 6, 2
+"""A picture with a larger ratio of width to height has its colour bar below, as its numbers do not fit beside it; over
+the pixels of an image, which has no names below, already where the unit does not."""
 LONGEST_NAME = 28
 """Characters of a name beside a bar or over a picture."""
 
@@ -60,7 +61,10 @@ def heatmap(
     figure, (rows, columns) = go.Figure(), block_figures.size(field)
     if pixels is not None and opacity < 1:
         figure.add_trace(image_trace(grey(pixels), field.blocks, hover=False))
-    strip, low = places is not None and columns > STRETCHED * rows, columns > LOW * rows
+    strip, low = (
+        places is not None and columns > STRETCHED * rows,
+        columns > (LOW if pixels is None else LOW_OF_PIXELS) * rows,
+    )
     figure.add_trace(_heat(field, opacity=opacity, pixels=pixels, places=places, bar_below=low))
     height = min(height, BAR + STRIP * rows) if strip else height
     room = {"below": BAR} if low else {"beside": colour_bars.room(field)}

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from gradviz_core.drawing import captions, fields, figures, method_words, near_figures, slice_words
+from gradviz_core.drawing import captions, colour_bars, fields, figures, method_words, near_figures, slice_words
 from gradviz_core.drawing.bars import Bar, ShownAs, paired
 from gradviz_core.drawing.captions import Caption
 from gradviz_core.drawing.screen import OverInput
@@ -109,9 +109,12 @@ def draw(
         figure = figures.tiles(sheet, titles=names, width=700 if len(names) > 1 else 430, cell=pixel)
     else:
         field = _field(answer, view, card)
-        if beside is not None and (other := _field(beside[0], view, beside[1])).unit == unit:
-            field, _ = fields.share_scale((field, other))
+        drawn: tuple[Field, ...] = (field,) if beside is None else (field, _field(beside[0], view, beside[1]))
+        if beside is not None and drawn[-1].unit == unit:
+            drawn = fields.share_scale(drawn)
+        field = drawn[0]
         figure = figures.heatmap(field, pixels=image.pixels, opacity=opacity, cross=pixel, height=HEIGHT)
+        colour_bars.give_room(figure, max(map(colour_bars.room, drawn)))
     caption = captions.saliency(
         answer.target,
         card.labels,
