@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -21,12 +22,14 @@ from PIL import Image
 
 from gradviz_core.batch import running, sources, workers
 from gradviz_core.batch.setup import ModelFile
+from gradviz_core.commands.main import main
+from gradviz_core.commands.progress import Progress
 from gradviz_core.types import GradientQuestion, Site
 from tests.compute import dying
 from tests.test_batch_shards import compute, prepared
 
 CNN = "preset/shapes-cnn"
-COUNT = 40
+COUNT = 20
 LAYER = Site("features.17")
 QUESTIONS = [{}, {"method": "grad_cam", "wrt": [{"path": "features.17"}]}]
 COMMAND = "import sys; from gradviz_core.commands.main import main; sys.exit(main())"
@@ -42,29 +45,27 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def started(images: Path, out: Path) -> subprocess.Popen[bytes]:
-    """The command, with what it prints in files beside the folder."""
+def words(images: Path, out: Path, workers: int) -> list[str]:
+    """The command."""
     questions = out.with_suffix(".json")
     questions.write_text(json.dumps(QUESTIONS))
-    words = ["batch", str(images), "--out", str(out), "--model", CNN, "--questions", str(questions), "--json"]
-    with out.with_suffix(".out").open("w") as told, out.with_suffix(".err").open("w") as said:
-        return subprocess.Popen(
-            [sys.executable, "-c", COMMAND, *words, "--workers", "2"], stdout=told, stderr=said, start_new_session=True
-        )
+    asked = ["--model", CNN, "--questions", str(questions), "--json", "--workers", str(workers)]
+    return ["batch", str(images), "--out", str(out), *asked]
 
 
 def rows_done(out: Path) -> int:
     return len([*(out / "rows").glob("*/*.parquet")])
 
 
-def interrupted(images: Path, out: Path, more: int, by: signal.Signals) -> int:
-    """Start the command, send the signal to all of its processes once so many more shards are done, and wait."""
-    process, before = started(images, out), rows_done(out)
-    while rows_done(out) < before + more:
+def kill(images: Path, out: Path) -> None:
+    """Start the command with two workers, and kill all three processes once a shard is done."""
+    script = [sys.executable, "-c", COMMAND, *words(images, out, 2)]
+    process = subprocess.Popen(script, stdout=subprocess.DEVNULL, start_new_session=True)
+    while not rows_done(out):
         assert process.poll() is None, "it ended before it could be stopped"
         time.sleep(0.005)
-    os.killpg(process.pid, by)
-    return process.wait(60)
+    os.killpg(process.pid, signal.SIGKILL)
+    assert process.wait(60) == -signal.SIGKILL
 
 
 def left(out: Path) -> tuple[list[dict[str, Any]], dict[str, np.ndarray]]:
@@ -85,19 +86,16 @@ def _threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.mark.slow
 @pytest.mark.timeout(400)
 @pytest.mark.usefixtures("_threads")
-def test_stopped_again_and_again_it_ends_as_if_it_had_not_been(images: Path, tmp_path: Path) -> None:
-    """Killed, then stopped with Ctrl-C, then run to its end; the other one is computed here, shard by shard."""
-    out = tmp_path / "stopped"
-    assert interrupted(images, out, 1, signal.SIGKILL) == -signal.SIGKILL
+def test_killed_it_ends_as_if_it_had_not_been(images: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Killed with two workers and run to its end with one; the other one is computed here, shard by shard."""
+    out = tmp_path / "killed"
+    kill(images, out)
     assert not (out / "results.parquet").exists()
-    assert interrupted(images, out, 3, signal.SIGINT) == 130
-    said = out.with_suffix(".err").read_text().splitlines()
-    assert len(said) == 1
-    assert "The same command goes on from here." in said[0]
-    assert started(images, out).wait(300) == 3, "the broken image is an error"
-    lines = [json.loads(line) for line in out.with_suffix(".out").read_text().splitlines()]
+    done = rows_done(out)
+    assert main(words(images, out, 1)) == 3, "the broken image is an error"
+    lines = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
     assert lines[-1]["finished"] is True
-    assert lines[0]["of"] <= 2 * COUNT - 4 * 4, "what was done before is not done again"
+    assert lines[0]["of"] == 2 * COUNT - 4 * done, "what was done before is not done again"
 
     asked = (
         GradientQuestion(model=CNN, image=""),
@@ -115,6 +113,29 @@ def test_stopped_again_and_again_it_ends_as_if_it_had_not_been(images: Path, tmp
     (made,) = json.loads((out / "receipt.json").read_text())["computed"]
     assert made["threads"] == 1
     assert made["positions"] == 2 * COUNT
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("_threads")
+def test_ctrl_c_reaches_all_processes_and_ends_in_one_sentence(
+    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A terminal sends it to the workers too; the command alone answers it."""
+    monkeypatch.setattr(workers, "work", dying.stay)
+
+    def interrupt(*_: object) -> None:
+        for child in multiprocessing.active_children():
+            assert child.pid is not None
+            os.kill(child.pid, signal.SIGINT)
+            child.join(0.2)
+            assert child.is_alive()
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(Progress, "images", interrupt)
+    assert main(words(images, tmp_path / "out", 2)) == 130
+    said = capfd.readouterr().err.splitlines()
+    assert said == ["Stopped with 10 of 10 shards to do. The same command goes on from here."]
+    assert multiprocessing.active_children() == []
 
 
 @pytest.mark.slow
