@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from random import Random
 from typing import Any
@@ -25,11 +25,11 @@ from gradviz_core.models import catalogue
 from gradviz_core.settings import cache_folder
 from gradviz_core.text import codec
 from gradviz_core.text.readers import WENT_WRONG, place
-from gradviz_core.types import ClassScore, GradientQuestion, Preprocessing, SurveyAnswer, SurveyQuestion
+from gradviz_core.types import ClassScore, GradientQuestion, Preprocessing, SurveyAnswer, SurveyQuestion, keys
 from gradviz_core.types.cards import Recipe
 from gradviz_core.types.picked_slices import picked
 from gradviz_core.uploads import label_files, model_files, store
-from tests import image_files
+from tests import image_files, pairs
 from tests.hostile import (
     band_files,
     checkpoints,
@@ -83,14 +83,16 @@ def _use(data: bytes) -> None:
     steps = report.preprocessing or report.fits[-1].preprocessing
     file = kept.put(data)
     part = report.fits[-1].part if report.fits else ""
-    recipe = kept.keep_recipe(Recipe(file, architecture, "spoilt", (), steps, part=part))
-    model = f"upload/{recipe}"
+    recipe = Recipe(file, architecture, "spoilt", (), steps, part=part, inputs=report.inputs, other=report.other)
+    model, image = f"upload/{kept.keep_recipe(recipe)}", "sample/digit-3"
+    if report.other is not None:
+        image = keys.pair(image, "sample/star", 1)
     try:
-        survey = _answerer().answer(SurveyQuestion(model=model, image="sample/digit-3"))
+        survey = _answerer().answer(SurveyQuestion(model=model, image=image))
         assert isinstance(survey, SurveyAnswer)
         last = [info.site for info in survey.sites if info.differentiable][-1:]
         target = ClassScore(0)
-        _answerer().answer(GradientQuestion(model=model, image="sample/digit-3", target=target, wrt=tuple(last)))
+        _answerer().answer(GradientQuestion(model=model, image=image, target=target, wrt=tuple(last)))
     finally:
         kept.file(file).unlink()
 
@@ -146,9 +148,16 @@ def _steps() -> Preprocessing:
     return catalogue.preset("shapes-cnn").preprocessing
 
 
-def _recipe() -> bytes:
-    labels = ("cat", "dog", "é")
-    return codec.recipe_to_json(Recipe("0" * 64, "preset/digits-mlp", "A", labels, _steps())).encode()
+def _of_two_images() -> bytes:
+    """A program of two images."""
+    return pairs.file(pairs.siamese(), {"left": pairs.image(seed=1), "right": pairs.image(20, 2)})
+
+
+def _recipes() -> list[bytes]:
+    """Of a model of one image, and of one of two."""
+    of_one = Recipe("0" * 64, "preset/digits-mlp", "A", ("cat", "dog", "é"), _steps())
+    of_two = replace(of_one, architecture="", inputs=("left", "right"), other=_steps())
+    return [codec.recipe_to_json(each).encode() for each in (of_one, of_two)]
 
 
 def _read_recipe(data: bytes) -> None:
@@ -156,9 +165,11 @@ def _read_recipe(data: bytes) -> None:
     assert codec.recipe_from_json(codec.recipe_to_json(recipe)) == recipe
 
 
-def _question() -> bytes:
-    question = GradientQuestion(model="preset/digits-mlp", image="sample/digit-3", target=ClassScore(3))
-    return codec.question_to_json(question).encode()
+def _questions() -> list[bytes]:
+    """About one image, and about two."""
+    of_one = GradientQuestion(model="preset/digits-mlp", image="sample/digit-3", target=ClassScore(3))
+    of_two = replace(of_one, image="sample/digit-3~sample/star@2")
+    return [codec.question_to_json(each).encode() for each in (of_one, of_two)]
 
 
 def _pictures(kind: str) -> list[bytes]:
@@ -211,7 +222,7 @@ _ALL = (
     Format("safetensors", lambda: [safetensors_files.sound()], (spoil.of_start, spoil.of_safetensors), _use),
     Format(
         "pt2",
-        lambda: [exported_files.sound()],
+        lambda: [exported_files.sound(), _of_two_images()],
         (spoil.of_bytes, spoil.of_headers, *[spoil.of_members] * 5, *[spoil.of_program] * 3),
         _use,
     ),
@@ -224,8 +235,8 @@ _ALL = (
     Format("dicom", dicom_files.samples, (spoil.of_bytes, spoil.of_start, spoil.of_start), _look_at_slice),
     Format("npy", _arrays, (spoil.of_bytes, spoil.of_start, *[spoil.of_array_header] * 4), _look),
     Format("labels", _labels, (spoil.of_bytes, spoil.of_json), label_files.read),
-    Format("recipe", lambda: [_recipe()], (spoil.of_json, spoil.of_json, spoil.of_bytes), _read_recipe),
-    Format("question", lambda: [_question()], (spoil.of_json, spoil.of_json, spoil.of_bytes), codec.question_from_json),
+    Format("recipe", _recipes, (spoil.of_json, spoil.of_json, spoil.of_bytes), _read_recipe),
+    Format("question", _questions, (spoil.of_json, spoil.of_json, spoil.of_bytes), codec.question_from_json),
     Format("operators", lambda: [b""], (lambda random, _: random.randbytes(8),), random_operators.run),
 )
 FORMATS = {form.name: form for form in _ALL}
