@@ -22,7 +22,7 @@ from gradviz_core.uploads import model_files, store
 from pages.shell.answer_cache import answer_cache
 from pages.uploads import camera, images
 from tests import bands, pairs, snippet_runs
-from tests.opening import SALIENCY, answer_here, chart, errors, opened, read, texts, values
+from tests.opening import MAPS, SALIENCY, answer_here, chart, errors, opened, read, texts, values
 from tests.pairs import image, kept
 from tests.test_permalinks import PAGES
 
@@ -222,11 +222,6 @@ def test_a_link_brings_the_thumbnails_of_both_uploads(place: int) -> None:
     assert len(set(pictures)) == 2, "each has its own"
 
 
-def layer_of(app: AppTest) -> str:
-    """Of which layer output the map is that Compare has of one."""
-    return " ".join(text for text in texts(app) if "relu" in text or "conv" in text)
-
-
 @pytest.mark.parametrize("place", [0, 1])
 def test_compare_takes_the_layer_output_that_saw_the_image_it_is_drawn_over(place: int) -> None:
     model, pair = siamese(), keys.pair("sample/star", "sample/heart", place)
@@ -245,3 +240,13 @@ def test_compare_takes_the_layer_output_that_saw_the_image_it_is_drawn_over(plac
     )
     assert errors(other) == []
     assert "depends on the other image alone, which is not the one below" in " ".join(texts(other))
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_layers_takes_the_layer_output_that_saw_the_image_it_is_drawn_over(place: int) -> None:
+    pair = keys.pair("sample/star", "sample/heart", place)
+    app = opened(MAPS, model=siamese(), image=pair, maps="method", layer_method="grad_cam")
+    assert errors(app) == []
+    said = [text for text in texts(app) if text.startswith("Where the channels of")]
+    assert said
+    assert f"of relu, {('first', 'second')[place]} call" in said[0]
