@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from gradviz_core.drawing.snippets.flow import _HOOKS, _WATCH
+from gradviz_core.drawing.snippets.flow import _HOOKS, _WATCH, RUN
 from gradviz_core.drawing.snippets.program import MAP_TENSORS
 
 
@@ -53,5 +53,5 @@ def written_over_with_itself(y: Tensor) -> Tensor:
 @pytest.mark.parametrize("frozen", [False, True])
 def test_each_value_is_kept_once(deed: Callable[[Tensor], Tensor], values: int, frozen: bool, fill: float) -> None:
     room = {"torch": torch, "model": Container(deed).requires_grad_(not frozen), "x": torch.full((1, 3), fill)}
-    exec(f"{MAP_TENSORS}\n\n{_WATCH}\n{_HOOKS}", room)
+    exec(f"{MAP_TENSORS}\n\n{_WATCH}\n{_HOOKS}\n{RUN}", room)
     assert len(room["kept"]) == values  # type: ignore[arg-type]

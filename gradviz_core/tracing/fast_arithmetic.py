@@ -21,6 +21,7 @@ from torch.overrides import TorchFunctionMode
 
 from gradviz_core.errors import QuestionError
 from gradviz_core.tracing.nested import tensors
+from gradviz_core.tracing.torch_private.parts import has_forward_hooks
 from gradviz_core.types import Site
 from gradviz_core.types.sites import site_name
 
@@ -167,7 +168,7 @@ def _in_one_place(module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
     everywhere = Counter(id(part) for _, part in module.named_modules(remove_duplicate=False))
     for path, part in module.named_modules():
         known = isinstance(part, _KINDS) or (type(part) in _NORMS and part.running_mean is not None)
-        if known and everywhere[id(part)] == 1 and not part._forward_hooks and not part._forward_pre_hooks:
+        if known and everywhere[id(part)] == 1 and not has_forward_hooks(part):
             yield path, part
 
 

@@ -1,4 +1,4 @@
-"""What a module holds: its own parameters and buffers, and hooks that run backwards.
+"""What a module holds: its own parameters and buffers, and hooks.
 
 Without the names of the hooks it is not known whether an author's hooks would falsify a derivative, so the model is
 refused. Without those of the weights no exported file can be built.
@@ -21,6 +21,11 @@ def backward_hooks(thing: nn.Module | Tensor) -> Collection[Callable[..., Any]]:
     """Hooks that run on the way back: of a module, or of a tensor."""
     names = ("_backward_hooks", "_backward_pre_hooks") if isinstance(thing, nn.Module) else ("_backward_hooks",)
     return [hook for name in names for hook in (_mapping(thing, name) or {}).values()]
+
+
+def has_forward_hooks(part: nn.Module) -> bool:
+    """Whether a hook of its own runs before or after it."""
+    return any(_mapping(part, name) for name in ("_forward_hooks", "_forward_pre_hooks"))
 
 
 def drop_backward_hooks(part: nn.Module) -> None:
