@@ -167,9 +167,9 @@ def test_the_panel_asks_after_the_rest_of_the_page(monkeypatch: pytest.MonkeyPat
         order.append(question.kind)
         return ask(question)
 
-    def programs(choice: Any, shown: Any, later: Any = ()) -> Any:
+    def programs(choice: Any, shown: Any, later: Any = (), at: int | None = None) -> Any:
         order.append("programs")
-        return drawn(choice, shown, later)
+        return drawn(choice, shown, later, at)
 
     monkeypatch.setattr(client, "ask", asking)
     monkeypatch.setattr(code, "panel", programs)

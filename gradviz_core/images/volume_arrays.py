@@ -24,6 +24,9 @@ _ORDERS: dict[VolumeAxes, str] = {
 }
 _HOW = "Save it as channels × slices × height × width, with numpy.moveaxis"
 
+AXES = 5
+"""Of the network's input, and of an array of slices at most."""
+
 
 @dataclass(frozen=True, slots=True)
 class Volume:
@@ -42,10 +45,11 @@ def has_slices(data: bytes) -> bool:
     if not data.startswith(arrays.SIGNATURE):
         return False
     try:
-        shape = _bare(arrays.shape_of(data))
+        whole = arrays.shape_of(data)
     except BadImage:
         return False
-    return all(shape) and (len(shape) == 4 or (len(shape) == 3 and not _is_picture(shape)))
+    shape = _bare(whole)
+    return len(whole) <= AXES and all(shape) and (len(shape) == 4 or (len(shape) == 3 and not _is_picture(shape)))
 
 
 def size(data: bytes) -> tuple[int, int, str]:
