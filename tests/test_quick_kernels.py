@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from itertools import product
 from typing import Any
@@ -12,7 +13,9 @@ from torch import Tensor
 from torch.nn.functional import conv2d, max_pool2d
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from gradviz_core.errors import Stopped
 from gradviz_core.tracing.quick_kernels import QuickKernels
+from gradviz_core.tracing.stopping import SELDOM_S, listening
 
 TO_ROUNDING = 1e-6
 """Of the largest number of the gradient in float64."""
@@ -116,3 +119,16 @@ def test_max_pooling_is_the_same_bit_for_bit(how: dict[str, Any]) -> None:
     assert torch.equal(found.nan_to_num(7), true.nan_to_num(7))
     assert torch.equal(found_where, where)
     assert torch.equal(at_input, torch.autograd.grad(true, plain, slope)[0])
+
+
+def test_work_is_stopped_in_the_middle_of_the_way_back() -> None:
+    x, told = torch.randn(1, 3, 8, 8, requires_grad=True), []
+    score = (x.sin().cos() * 2).sum()
+
+    def later(_slope: Tensor) -> None:
+        told.append(True)
+        time.sleep(2 * SELDOM_S)
+
+    score.register_hook(later)  # type: ignore[no-untyped-call]
+    with QuickKernels(), listening(lambda: bool(told)), pytest.raises(Stopped):
+        torch.autograd.grad(score, x)

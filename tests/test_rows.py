@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from gradviz_core.compute import inline, rows
+from gradviz_core.compute.connection_pool import Cancelled
 from gradviz_core.compute.rows import Row
 from gradviz_core.drawing import method_words
 from gradviz_core.drawing.screen import fit, takes_parts
@@ -181,6 +182,25 @@ def test_a_part_that_another_thread_has_left_is_not_added() -> None:
         row.take()
     assert [one.fate for one in service.sent[4:]] == ["", ""]  # those of the second run
     assert to_the_end(row).attributions[INPUT].max() == 1.0
+
+
+def test_a_part_that_another_thread_drops_while_it_is_read_is_no_failure() -> None:
+    service = Service()
+    row = service.row(about(draws=64.0))
+    row.ask()
+    first = service.sent[0]
+    first.meanwhile, first.keep, first.error = row.stop, True, Cancelled()
+    row.take()
+    assert (row.stopped, row.done) == (True, 1)
+    row.go_on()
+    assert to_the_end(row).attributions[INPUT].max() == 1.0
+
+    service = Service()
+    row = service.row(about(draws=64.0))
+    row.ask()
+    service.sent[0].error = Cancelled()
+    with pytest.raises(Cancelled):  # nobody dropped it: whoever reads it has left
+        row.take()
 
 
 def test_a_row_says_how_long_the_rest_takes_and_does_not_count_the_time_in_which_it_is_stopped() -> None:

@@ -66,21 +66,23 @@ class Sent:
         """The request was written to ``connection``."""
         self._pool = pool
         self._connection: Connection | None = connection
+        self._dropped = threading.Event()
 
     def reply(self, left: threading.Event | None = None) -> bytes:
         """The body of the reply, which can be read once. Raises what the reply says, and ``Cancelled`` once ``left`` is
-        set."""
+        set or, without it, once another thread drops the request."""
         assert self._connection is not None
         connection, self._connection = self._connection, None
         with self._pool.closed_unless_over(connection):
-            kind, reply = self._pool.reply(connection, left)
+            kind, reply = self._pool.reply(connection, left or self._dropped)
         self._pool.keep(connection)
         if kind != "ok":
             raise error_from_json(reply)
         return reply
 
     def drop(self) -> None:
-        """The reply is not wanted any more: the service stops the work, if nobody has read its reply."""
+        """The reply is not wanted any more: the service stops the work. Does nothing once the reply was read."""
+        self._dropped.set()
         if self._connection is not None:
             self._connection.close()
 

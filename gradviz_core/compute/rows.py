@@ -16,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from gradviz_core.compute.connection_pool import Cancelled
 from gradviz_core.types import GradientAnswer, GradientQuestion, Receipt
 from gradviz_core.types.methods import card_of, terms
 from gradviz_core.types.series import GRID, Sums
@@ -117,11 +118,14 @@ class Row:
             part = self._under_way[0]
         try:
             answer = part.sent.answer()
-        except BaseException:
+        except BaseException as error:
             with self._lock:
-                if self._is_next(part):
+                dropped = not self._is_next(part)  # by another thread
+                if not dropped:
                     self._under_way.popleft()  # it can be read once
                     self.pause()
+            if dropped and isinstance(error, Cancelled):
+                return
             raise
         with self._lock:
             if self._is_next(part):

@@ -21,6 +21,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import conv2d, pad
 
+from gradviz_core.tracing.stopping import give_way
 from gradviz_core.tracing.torch_private.dispatch import TorchDispatchMode
 
 FEW = 4
@@ -32,7 +33,12 @@ Pair = Sequence[int]
 
 
 class QuickKernels(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """``with QuickKernels():`` around passes and their way back."""
+    """``with QuickKernels():`` around passes and their way back. Work gives way before each operation, for the way back
+    of several images takes up to a second.
+
+    Raises:
+        Stopped: as ``give_way`` does.
+    """
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -40,6 +46,7 @@ class QuickKernels(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __torch_dispatch__(
         self, func: Any, types: object, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
     ) -> object:
+        give_way()
         if not kwargs:
             if func is _POOLING and _is_plain(args[0]) and args[0].is_contiguous():
                 return tuple(one.contiguous() for one in func(_channels_last(args[0]), *args[1:]))

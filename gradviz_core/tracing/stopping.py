@@ -77,6 +77,6 @@ def seconds_left() -> float:
 
 def give_way() -> None:
     """Raise ``Stopped`` where somebody listens and is told to stop. Called where a pass begins, there or back, and
-    before each operation of an exported program."""
+    before each operation of an exported program or of the way back of several images."""
     if _heard.get()():
         raise Stopped
