@@ -121,7 +121,7 @@ def test_what_is_left_out_is_said(served: None) -> None:
     assert isinstance(passed, gv.BackwardAnswer)
     assert np.isnan(kept.arrays["kept"]).tolist() == [False, True]
     assert kept.notes[-1].endswith("no class activation map, and were left out: frequencies.")
-    assert "are no steps of their own: frequencies, filter. The step after them" in passed.notes[-1]
+    assert "leave out layer outputs of complex numbers: frequencies, filter. The step after them" in passed.notes[-1]
 
 
 @pytest.mark.parametrize(

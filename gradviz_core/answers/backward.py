@@ -79,7 +79,7 @@ def _note(trace: Trace) -> tuple[str, ...]:
     if not found:
         return ()
     return (
-        f"Layer outputs of complex numbers are no steps of their own: {names(found)}. The step after them goes from "
+        f"The steps leave out layer outputs of complex numbers: {names(found)}. The step after them goes from "
         "the real numbers before them to the next real ones.",
     )
 

@@ -40,7 +40,7 @@ def of_one_image(model: Model, image: str, device: torch.device) -> tuple[Model,
 
 @contextmanager
 def naming_the_other(image: str) -> Iterator[None]:
-    """Whoever asks for the gradient of a value that only the held image changes is told so.
+    """Where only the held image changes a value, the error about its gradient says so.
 
     Raises:
         Unreachable: as within, with one more sentence where the image's key names two.

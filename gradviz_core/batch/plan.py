@@ -151,6 +151,6 @@ def _seen(found: Found, before: Planned | None) -> Planned:
 
 
 def _writable(found: Found) -> Found:
-    """A path with bytes that are no UTF-8 cannot stand in a table."""
+    """Tables hold UTF-8 alone, so other bytes of a path are written as escapes."""
     name, file = (text.encode("utf-8", "backslashreplace").decode("utf-8") for text in (found.name, found.file))
     return replace(found, name=name, file=file)

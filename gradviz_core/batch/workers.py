@@ -1,7 +1,7 @@
 """Processes of this machine that compute shards, each on one thread; one that dies is replaced, its shard done again.
 
-A worker reads the folder by itself. It is told the numbers of a shard and says how many images are behind it and when
-the shard is written, as lines of JSON: nothing is pickled between the two.
+A worker reads the folder by itself. It receives the numbers of a shard, and reports how many images it has finished and
+when the shard is written, as lines of JSON: nothing is pickled between the two.
 """
 
 from __future__ import annotations
